@@ -1,0 +1,2 @@
+//! A scripted upstream as a program.
+fn main() {}

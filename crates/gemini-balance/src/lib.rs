@@ -1,0 +1,19 @@
+//! Gemini Balance: a gateway in front of LLM APIs that keeps a pool of keys alive.
+pub mod config;
+pub mod clock;
+pub mod secret;
+pub mod vault;
+pub mod telemetry;
+pub mod live;
+pub mod metrics;
+pub mod store;
+pub mod journal;
+pub mod pool;
+pub mod user_keys;
+pub mod upstream;
+pub mod proxy;
+pub mod health;
+pub mod admin;
+pub mod router;
+pub mod lifecycle;
+pub mod app;
