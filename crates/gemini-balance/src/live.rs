@@ -1,1 +1,373 @@
-//! live.
+//! The live log: the last lines in memory, and every further one to whoever is watching.
+//!
+//! Publishing never waits. A watcher who cannot keep up loses lines, is told how many, and goes
+//! on with the next; nobody else notices.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use jiff::{Timestamp, tz::Offset};
+use parking_lot::Mutex;
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
+use serde_json::Value;
+use tokio::sync::{
+    OwnedSemaphorePermit, Semaphore,
+    broadcast::{self, error::RecvError},
+};
+use tracing::Level;
+
+/// Watchers at once; one more is refused.
+pub const SUBSCRIBERS_MAX: usize = 100;
+
+/// Lines a watcher may fall behind before it loses some; a power of two, as the channel needs.
+const BACKLOG_LINES_MAX: usize = 1_024;
+
+/// One event as it happened, already free of secrets and control characters.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Line {
+    /// Counts up without gaps, also across restarts: a later line has a larger id.
+    pub id: u64,
+    /// Milliseconds since 1970.
+    pub time_ms: i64,
+    /// How grave it is.
+    #[serde(serialize_with = "level_as_text")]
+    pub level: Level,
+    /// The module that says it.
+    pub target: String,
+    /// The sentence for people.
+    pub message: String,
+    /// The values for machines, outermost span first.
+    #[serde(serialize_with = "fields_as_map")]
+    pub fields: Vec<(&'static str, Value)>,
+}
+
+impl Line {
+    /// The value of a field by its name; of two alike, the innermost.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&Value> {
+        self.fields
+            .iter()
+            .rev()
+            .find(|(field, _)| *field == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The line as text, in the form the Python version's readers know:
+    /// `2026-11-22 20:46:48,435Z - INFO - message name=value`.
+    #[must_use]
+    pub fn rendered(&self) -> String {
+        let mut text = format!(
+            "{} - {} - {}",
+            time(self.time_ms),
+            level(self.level),
+            self.message
+        );
+        for (name, value) in &self.fields {
+            text.push(' ');
+            text.push_str(name);
+            text.push('=');
+            match value {
+                Value::String(value) if is_plain(value) => text.push_str(value),
+                Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::String(_)
+                | Value::Array(_)
+                | Value::Object(_) => text.push_str(&value.to_string()),
+            }
+        }
+        text
+    }
+}
+
+fn is_plain(value: &str) -> bool {
+    !value.is_empty() && !value.contains([' ', '"', '='])
+}
+
+fn time(time_ms: i64) -> String {
+    let time = Timestamp::from_millisecond(time_ms).unwrap_or_default();
+    let time = Offset::UTC.to_datetime(time);
+    format!(
+        "{:04}-{:02}-{:02} {:02}:{:02}:{:02},{:03}Z",
+        time.year(),
+        time.month(),
+        time.day(),
+        time.hour(),
+        time.minute(),
+        time.second(),
+        time.millisecond()
+    )
+}
+
+fn level(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "ERROR",
+        Level::WARN => "WARNING",
+        Level::INFO => "INFO",
+        Level::DEBUG => "DEBUG",
+        Level::TRACE => "TRACE",
+    }
+}
+
+fn level_as_text<S: Serializer>(value: &Level, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(level(*value))
+}
+
+fn fields_as_map<S: Serializer>(
+    fields: &[(&'static str, Value)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(None)?;
+    for (index, (name, value)) in fields.iter().enumerate() {
+        let is_shadowed = fields
+            .iter()
+            .skip(index + 1)
+            .any(|(later, _)| later == name);
+        if !is_shadowed {
+            map.serialize_entry(name, value)?;
+        }
+    }
+    map.end()
+}
+
+/// The shared live log; clones are handles to the same one.
+#[derive(Clone, Debug)]
+pub struct Live(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    history_lines_max: usize,
+    state: Mutex<State>,
+    places: Arc<Semaphore>,
+}
+
+#[derive(Debug)]
+struct State {
+    next_id: u64,
+    history: VecDeque<Arc<Line>>,
+    watchers: broadcast::Sender<Arc<Line>>,
+}
+
+/// All places for watchers are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{SUBSCRIBERS_MAX} others are watching the live log already; close one of them")]
+pub struct TooManySubscribers;
+
+impl Live {
+    /// Keeps `history_lines_max` lines. Ids begin at `now_ms` (milliseconds since 1970): as long
+    /// as a process writes fewer than a thousand lines a second on average, the ids of the next
+    /// one are larger, and a watcher who comes back after a restart misses nothing.
+    #[must_use]
+    pub fn new(history_lines_max: usize, now_ms: i64) -> Self {
+        Self(Arc::new(Shared {
+            history_lines_max,
+            state: Mutex::new(State {
+                next_id: u64::try_from(now_ms).unwrap_or_default(),
+                history: VecDeque::new(),
+                watchers: broadcast::Sender::new(BACKLOG_LINES_MAX),
+            }),
+            places: Arc::new(Semaphore::new(SUBSCRIBERS_MAX)),
+        }))
+    }
+
+    /// Gives the line its id, keeps it and shows it to everybody watching.
+    pub fn publish(&self, mut line: Line) -> Arc<Line> {
+        let state = &mut *self.0.state.lock();
+        line.id = state.next_id;
+        state.next_id += 1;
+        let line = Arc::new(line);
+        if self.0.history_lines_max > 0 {
+            if state.history.len() >= self.0.history_lines_max {
+                state.history.pop_front();
+            }
+            state.history.push_back(Arc::clone(&line));
+        }
+        // Fails only when nobody watches.
+        let _ = state.watchers.send(Arc::clone(&line));
+        line
+    }
+
+    /// Watches from here on, with the kept lines first: those after `after_id`, or all of them
+    /// when it is absent or not one of ours.
+    ///
+    /// # Errors
+    ///
+    /// [`TooManySubscribers`] when [`SUBSCRIBERS_MAX`] are watching.
+    pub fn subscribe(&self, after_id: Option<u64>) -> Result<Subscription, TooManySubscribers> {
+        let Ok(place) = Arc::clone(&self.0.places).try_acquire_owned() else {
+            return Err(TooManySubscribers);
+        };
+        let state = self.0.state.lock();
+        let after_id = after_id.filter(|id| *id < state.next_id);
+        let unseen = |line: &&Arc<Line>| after_id.is_none_or(|id| id < line.id);
+        Ok(Subscription {
+            history: state.history.iter().filter(unseen).cloned().collect(),
+            lines: state.watchers.subscribe(),
+            _place: place,
+        })
+    }
+}
+
+/// One watcher; its place is free again when it is dropped.
+#[derive(Debug)]
+pub struct Subscription {
+    history: VecDeque<Arc<Line>>,
+    lines: broadcast::Receiver<Arc<Line>>,
+    _place: OwnedSemaphorePermit,
+}
+
+/// What a watcher sees next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Seen {
+    /// A line.
+    Line(Arc<Line>),
+    /// This many lines went by unseen because the watcher was too slow.
+    Lagged(u64),
+}
+
+impl Subscription {
+    /// The next line, from the history first; `None` when the log has ended.
+    ///
+    /// # Cancellation
+    ///
+    /// Loses nothing when dropped while waiting.
+    pub async fn next(&mut self) -> Option<Seen> {
+        if let Some(line) = self.history.pop_front() {
+            return Some(Seen::Line(line));
+        }
+        match self.lines.recv().await {
+            Ok(line) => Some(Seen::Line(line)),
+            Err(RecvError::Lagged(count)) => Some(Seen::Lagged(count)),
+            Err(RecvError::Closed) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_watcher_sees_the_last_lines_first_and_then_each_further_one() {
+        let live = Live::new(2, 100);
+        for message in ["one", "two", "three"] {
+            publish(&live, message);
+        }
+        let mut watcher = live.subscribe(None).unwrap();
+        publish(&live, "four");
+
+        assert_eq!(messages(&mut watcher, 3).await, ["two", "three", "four"]);
+    }
+
+    #[tokio::test]
+    async fn a_watcher_who_comes_back_sees_only_what_it_missed() {
+        let live = Live::new(10, 100);
+        for message in ["one", "two", "three"] {
+            publish(&live, message);
+        }
+
+        let mut watcher = live.subscribe(Some(101)).unwrap();
+
+        assert_eq!(messages(&mut watcher, 1).await, ["three"]);
+    }
+
+    #[tokio::test]
+    async fn an_id_that_was_never_given_shows_everything() {
+        let live = Live::new(10, 100);
+        publish(&live, "one");
+
+        let mut watcher = live.subscribe(Some(999)).unwrap();
+
+        assert_eq!(messages(&mut watcher, 1).await, ["one"]);
+    }
+
+    #[tokio::test]
+    async fn a_watcher_who_is_too_slow_is_told_how_much_it_missed() {
+        let live = Live::new(0, 0);
+        let mut watcher = live.subscribe(None).unwrap();
+        for number in 0..BACKLOG_LINES_MAX + 24 {
+            publish(&live, &number.to_string());
+        }
+
+        assert_eq!(watcher.next().await, Some(Seen::Lagged(24)));
+        assert_eq!(messages(&mut watcher, 1).await, ["24"]);
+    }
+
+    #[test]
+    fn one_watcher_too_many_is_refused_until_another_leaves() {
+        let live = Live::new(0, 0);
+        let mut watchers: Vec<_> = (0..SUBSCRIBERS_MAX)
+            .map(|_| live.subscribe(None).unwrap())
+            .collect();
+
+        assert!(matches!(live.subscribe(None), Err(TooManySubscribers)));
+
+        watchers.pop();
+        assert!(live.subscribe(None).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_watcher_notices_when_the_log_has_ended() {
+        let live = Live::new(0, 0);
+        let mut watcher = live.subscribe(None).unwrap();
+
+        drop(live);
+
+        assert_eq!(watcher.next().await, None);
+    }
+
+    #[test]
+    fn a_line_reads_like_those_of_the_python_version() {
+        assert_eq!(
+            line("upstream said no").rendered(),
+            r#"2026-11-22 20:46:48,435Z - WARNING - upstream said no request_id=ab12 reason="two words" attempt=2"#
+        );
+    }
+
+    #[test]
+    fn a_line_is_json_with_its_fields_by_name() {
+        let mut line = line("hello");
+        line.fields.push(("attempt", json!(3)));
+
+        assert_eq!(
+            serde_json::to_value(&line).unwrap(),
+            json!({
+                "id": 0, "time_ms": 1_795_380_408_435_i64, "level": "WARNING", "target": "test",
+                "message": "hello",
+                "fields": {"request_id": "ab12", "reason": "two words", "attempt": 3},
+            })
+        );
+        assert_eq!(line.field("attempt"), Some(&json!(3)));
+    }
+
+    async fn messages(watcher: &mut Subscription, count: usize) -> Vec<String> {
+        let mut messages = Vec::new();
+        for _ in 0..count {
+            match watcher.next().await {
+                Some(Seen::Line(line)) => messages.push(line.message.clone()),
+                other => panic!("expected a line, saw {other:?}"),
+            }
+        }
+        messages
+    }
+
+    fn publish(live: &Live, message: &str) {
+        live.publish(line(message));
+    }
+
+    fn line(message: &str) -> Line {
+        Line {
+            id: 0,
+            time_ms: 1_795_380_408_435,
+            level: Level::WARN,
+            target: "test".to_owned(),
+            message: message.to_owned(),
+            fields: vec![
+                ("request_id", json!("ab12")),
+                ("reason", json!("two words")),
+                ("attempt", json!(2)),
+            ],
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! The settings: where they come from, what they may be, and what becomes of them.
+//!
+//! `settings.rs` is the one table. Reading a setting there declares its name, form, default and
+//! meaning at once; `docs/configuration.md`, `.env.example` and the page of effective settings are
+//! made from the same declaration. All mistakes are found in one go, before any port is opened.
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+use tracing::Level;
+
+use crate::secret::Secret;
+
+use self::{
+    base_url::BaseUrl,
+    network::{Network, Reach},
+    outbound_proxy::OutboundProxy,
+    reader::Reader,
+    sources::Sources,
+};
+
+pub mod base_url;
+pub mod forbidden;
+pub mod network;
+pub mod outbound_proxy;
+mod reader;
+pub mod reference;
+mod settings;
+mod sources;
+
+/// Everything that can be set, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where we listen and on how many threads.
+    pub server: Server,
+    /// The admin's access.
+    pub admin: Admin,
+    /// Where requests go.
+    pub upstream: Upstream,
+    /// How long and how much.
+    pub limits: Limits,
+    /// How service keys are treated.
+    pub pool: Pool,
+    /// Where data lies and how long it is kept.
+    pub storage: Storage,
+    /// What is written about it all.
+    pub logging: Logging,
+    /// The page for Prometheus.
+    pub metrics: MetricsPage,
+    /// Each setting as it took effect, in the order of the documentation; secrets are not in it.
+    pub settings: Vec<Setting>,
+    /// What the admin should know once, at the start: settings without effect.
+    pub notices: Vec<String>,
+}
+
+/// Where we listen and on how many threads.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Address and port of the gateway.
+    pub listen: SocketAddr,
+    /// Threads that serve callers; 0 = one per core.
+    pub workers: usize,
+    /// Peers whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// Origins that browsers may call from; none by default.
+    pub cors_origins: Vec<String>,
+}
+
+/// The admin's access.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// The password, if it is given; else a random one is made at the first start.
+    pub password: Option<Secret>,
+    /// What tokens are signed with, if it is given; else the vault has a random one.
+    pub secret_key: Option<Secret>,
+    /// What stored secrets are sealed under, if it is given; else the vault has a random one.
+    pub encryption_key: Option<Secret>,
+    /// Life of a session token in milliseconds.
+    pub token_life_ms: u64,
+    /// When the session cookie is for TLS only.
+    pub cookie_secure: CookieSecure,
+}
+
+/// When the session cookie carries `Secure`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CookieSecure {
+    /// When the request came over TLS, as a trusted proxy reports it.
+    Auto,
+    /// On every answer.
+    Always,
+    /// On none.
+    Never,
+}
+
+/// Where requests go.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// Base of the Gemini paths.
+    pub gemini: BaseUrl,
+    /// Base of the OpenAI paths.
+    pub openai: BaseUrl,
+    /// Whether requests go through a Cloudflare AI gateway.
+    pub cloudflare: bool,
+    /// Sent as `cf-aig-authorization` in that mode.
+    pub cloudflare_authorization: Option<Secret>,
+    /// Which addresses may be connected to.
+    pub reach: Reach,
+    /// Additional certificates to trust, a PEM file.
+    pub ca_file: Option<PathBuf>,
+    /// Whether OpenAI streams are asked for their token counts.
+    pub meter_openai_streams: bool,
+    /// The proxy on the way out.
+    pub proxy: OutboundProxy,
+}
+
+/// How long and how much.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// From admission to response headers, over all tries and all waiting, in milliseconds.
+    pub request_timeout_ms: u64,
+    /// From sending to response headers in one try; never longer than the whole.
+    pub attempt_timeout_ms: u64,
+    /// Until a connection to the upstream stands.
+    pub connect_timeout_ms: u64,
+    /// Between two pieces of an answer.
+    pub stream_idle_timeout_ms: u64,
+    /// Until a quiet stream gets a comment; 0 = never.
+    pub heartbeat_ms: u64,
+    /// A caller that takes no byte for this long is cut off.
+    pub write_stall_timeout_ms: u64,
+    /// Until a request's header is complete.
+    pub header_timeout_ms: u64,
+    /// Between two pieces of a request body.
+    pub body_idle_timeout_ms: u64,
+    /// Largest request body.
+    pub body_bytes_max: usize,
+    /// All request bodies held at once.
+    pub body_budget_bytes: usize,
+    /// Requests at once, from admission to the last byte.
+    pub concurrent_requests_max: usize,
+    /// Longest wait for a place among them.
+    pub concurrency_timeout_ms: u64,
+    /// Connections at once.
+    pub connections_max: usize,
+    /// From the signal to stop until the last streams are ended.
+    pub drain_ms: u64,
+}
+
+/// How service keys are treated.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    /// Failures in a row before a bucket cools.
+    pub failure_threshold: u32,
+    /// First cool-down; doubles with each further one.
+    pub cool_down_ms: u64,
+    /// Longest cool-down.
+    pub cool_down_ms_max: u64,
+    /// Cool-down after a 429 that names no time.
+    pub rate_limit_wait_ms: u64,
+    /// Whether a cooled key is probed before it serves again.
+    pub check_after_cool_down: bool,
+    /// Time between two such probes.
+    pub check_interval_ms: u64,
+    /// How often cooled keys are looked through.
+    pub check_cooled_down_interval_ms: u64,
+    /// Tries after an upstream fault; `None` = the built-in rule.
+    pub retries_max: Option<u32>,
+    /// Longest wait for a key that will be free soon.
+    pub no_key_wait_ms: u64,
+    /// Life of a lease on which no byte moves.
+    pub lease_idle_ms_max: u64,
+    /// Requests at once on one key; 0 = no limit.
+    pub key_concurrency_max: u32,
+}
+
+/// Where data lies and how long it is kept.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    /// Our directory.
+    pub data_dir: PathBuf,
+    /// The database of the Python version, imported at the first start if it exists.
+    pub predecessor_database: PathBuf,
+    /// Request log rows older than this many days are removed; 0 = never.
+    pub log_retention_days: u32,
+    /// Request log rows are removed, oldest first, beyond this size; 0 = never.
+    pub log_bytes_max: u64,
+}
+
+impl Storage {
+    /// Our database.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.data_dir.join("gemini-balance.db")
+    }
+}
+
+/// What is written about it all.
+#[derive(Clone, Debug)]
+pub struct Logging {
+    /// Least grave level that is written.
+    pub level: Level,
+    /// How a line looks.
+    pub format: LogFormat,
+    /// Lines kept for those who open the live log.
+    pub history_lines: usize,
+    /// Log files, if there are any.
+    pub files: Option<LogFiles>,
+}
+
+/// How a log line looks on standard output and in files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Log files that replace each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFiles {
+    /// Their directory.
+    pub dir: PathBuf,
+    /// Size at which the next one begins.
+    pub bytes_max: u64,
+    /// How many are kept.
+    pub count_max: usize,
+}
+
+/// The page for Prometheus.
+#[derive(Clone, Copy, Debug)]
+pub struct MetricsPage {
+    /// An address of its own, if it has one.
+    pub listen: Option<SocketAddr>,
+    /// Whether it is also on the gateway's port.
+    pub public: bool,
+}
+
+/// One setting as it took effect.
+#[derive(Clone, Debug, Serialize)]
+pub struct Setting {
+    /// Its name in the environment; in the file the same in lower case.
+    pub name: &'static str,
+    /// Other names that work.
+    pub aliases: &'static [&'static str],
+    /// Heading it stands under.
+    pub section: &'static str,
+    /// What may be written.
+    pub form: String,
+    /// What holds when nothing is written; empty = nothing.
+    pub default: String,
+    /// What it means.
+    pub doc: &'static str,
+    /// What holds here; secrets and passwords within are replaced.
+    pub value: String,
+    /// Where that was written.
+    pub source: Source,
+}
+
+/// Where a setting was written; the first in this order wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// The environment of the process.
+    Environment,
+    /// The file `.env` in the working directory.
+    DotEnv,
+    /// The file `gemini-balance.toml` in the working directory.
+    File,
+    /// Nowhere.
+    Default,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Environment => "environment",
+            Self::DotEnv => sources::DOT_ENV,
+            Self::File => sources::TOML_FILE,
+            Self::Default => "default",
+        })
+    }
+}
+
+impl Config {
+    /// Reads the settings of this process from its environment and the files in `dir`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigErrors`] with every mistake there is.
+    pub fn from_process(dir: &Path) -> Result<Self, ConfigErrors> {
+        // What is not UTF-8 can hold no setting of ours; `std::env::vars` would panic on it.
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Self::load(std::env::vars_os().filter_map(text), dir)
+    }
+
+    /// Reads the settings from these variables and from `.env` and `gemini-balance.toml` in `dir`.
+    /// Relative paths in settings are taken from `dir`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigErrors`] with every mistake there is.
+    pub fn load(
+        env: impl Iterator<Item = (String, String)>,
+        dir: &Path,
+    ) -> Result<Self, ConfigErrors> {
+        let mut mistakes = Vec::new();
+        let sources = Sources::gather(env, dir, &mut mistakes);
+        let mut reader = Reader::new(sources, dir, mistakes);
+        let config = settings::read(&mut reader);
+        reader.finish(config)
+    }
+}
+
+/// Every mistake in the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigErrors(pub Vec<ConfigError>);
+
+/// One mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The setting, or the file when it cannot be read at all.
+    pub name: String,
+    /// Where it was written.
+    pub source: Source,
+    /// What is wrong and what to do, without the value: it may be a secret in the wrong place.
+    pub problem: String,
+}
+
+impl std::error::Error for ConfigErrors {}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (
+            index,
+            ConfigError {
+                name,
+                source,
+                problem,
+            },
+        ) in self.0.iter().enumerate()
+        {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{name} ({source}): {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

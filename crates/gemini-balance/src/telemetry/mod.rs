@@ -1,0 +1,193 @@
+//! What the process says about itself: one event, one line, to standard output, to files and to
+//! the live log.
+//!
+//! An event is collected once, cleaned once (`clean.rs`) and then written everywhere, so no way
+//! out can be forgotten. Writing never waits: each output has a thread and a bounded queue, and a
+//! line that finds the queue full is dropped and counted. Libraries speak from `warn` on only:
+//! what they say at `debug` may hold headers, and with them keys.
+
+use std::io;
+
+use tracing::{
+    Event, Level, Span, Subscriber,
+    level_filters::LevelFilter,
+    span::{Attributes, Id, Record},
+};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::{
+    Layer,
+    filter::Targets,
+    layer::{Context, SubscriberExt as _},
+    registry::{LookupSpan, Registry},
+};
+
+use self::{fields::Fields, log_file::LogFile};
+use crate::{
+    clock::Clock,
+    config::{LogFormat, Logging},
+    live::{Line, Live},
+    random::RequestId,
+};
+
+mod clean;
+mod fields;
+mod log_file;
+
+/// Lines that wait for one output; at a typical 300 bytes about a megabyte.
+const QUEUE_LINES_MAX: usize = 4_096;
+
+/// Why the log cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The log files' directory cannot be used.
+    #[error("LOG_FILE_DIR cannot be written: {0}")]
+    File(#[source] io::Error),
+    /// Something else in this process receives events already.
+    #[error("the log is set up already")]
+    Twice,
+}
+
+/// Keeps the outputs open; dropping it writes what still waits, for at most a second each.
+#[derive(Debug)]
+pub struct Telemetry {
+    dropped: Vec<ErrorCounter>,
+    _writers: Vec<WorkerGuard>,
+}
+
+impl Telemetry {
+    /// Lines lost because an output was slower than the events, since the start.
+    #[must_use]
+    pub fn dropped_lines(&self) -> u64 {
+        let lost = self
+            .dropped
+            .iter()
+            .map(ErrorCounter::dropped_lines)
+            .sum::<usize>();
+        u64::try_from(lost).unwrap_or(u64::MAX)
+    }
+}
+
+/// Receives this process's events from here on.
+///
+/// # Errors
+///
+/// When the log files' directory cannot be used, or on the second call.
+pub fn start(logging: &Logging, clock: Clock, live: Live) -> Result<Telemetry, TelemetryError> {
+    let mut outputs = vec![output(io::stdout(), "log-stdout")];
+    if let Some(files) = &logging.files {
+        let file = LogFile::open(files.clone()).map_err(TelemetryError::File)?;
+        outputs.push(output(file, "log-file"));
+    }
+    let (writers, guards): (Vec<NonBlocking>, Vec<WorkerGuard>) = outputs.into_iter().unzip();
+    let dropped = writers.iter().map(NonBlocking::error_counter).collect();
+    let recorder = Recorder {
+        clock,
+        live,
+        format: logging.format,
+        writers,
+    };
+    tracing::subscriber::set_global_default(subscriber(recorder, logging.level))
+        .map_err(|_| TelemetryError::Twice)?;
+    Ok(Telemetry {
+        dropped,
+        _writers: guards,
+    })
+}
+
+/// The span of one request: every event within carries its id. At every level, since a warning
+/// without its request is of little use.
+#[must_use]
+pub fn request_span(request_id: RequestId) -> Span {
+    tracing::error_span!("request", %request_id)
+}
+
+fn output(writer: impl io::Write + Send + 'static, name: &str) -> (NonBlocking, WorkerGuard) {
+    NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(QUEUE_LINES_MAX)
+        .thread_name(name)
+        .finish(writer)
+}
+
+fn subscriber<W: Output>(recorder: Recorder<W>, level: Level) -> impl Subscriber {
+    let ours = LevelFilter::from_level(level);
+    let filter = Targets::new()
+        .with_default(ours.min(LevelFilter::WARN))
+        .with_targets(["gemini_balance", "keypool", "dialect"].map(|target| (target, ours)));
+    Registry::default().with(recorder).with(filter)
+}
+
+/// Turns events into lines and hands them out.
+struct Recorder<W> {
+    clock: Clock,
+    live: Live,
+    format: LogFormat,
+    writers: Vec<W>,
+}
+
+/// A writer that many threads may write whole lines to; a clone is a handle to the same one.
+trait Output: io::Write + Clone + Send + Sync + 'static {}
+
+impl<W: io::Write + Clone + Send + Sync + 'static> Output for W {}
+
+impl<W: Output> Recorder<W> {
+    fn written(&self, line: &Line) -> String {
+        let mut text = match self.format {
+            LogFormat::Text => line.rendered(),
+            LogFormat::Json => serde_json::to_string(line).unwrap_or_default(),
+        };
+        text.push('\n');
+        text
+    }
+}
+
+impl<S, W> Layer<S> for Recorder<W>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: Output,
+{
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: Context<'_, S>) {
+        let Some(span) = ctx.span(id) else { return };
+        let mut fields = Fields::default();
+        attributes.record(&mut fields);
+        span.extensions_mut().insert(fields);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, ctx: Context<'_, S>) {
+        let Some(span) = ctx.span(id) else { return };
+        if let Some(fields) = span.extensions_mut().get_mut::<Fields>() {
+            values.record(fields);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
+        let mut fields = Fields::default();
+        for span in ctx
+            .event_scope(event)
+            .into_iter()
+            .flat_map(|scope| scope.from_root())
+        {
+            if let Some(of_span) = span.extensions().get::<Fields>() {
+                fields.extend(of_span);
+            }
+        }
+        event.record(&mut fields);
+        let (message, fields) = fields.into_parts();
+        let line = self.live.publish(Line {
+            id: 0,
+            time_ms: self.clock.wall_ms(),
+            level: *event.metadata().level(),
+            target: event.metadata().target().to_owned(),
+            message,
+            fields,
+        });
+        let text = self.written(&line);
+        for writer in &self.writers {
+            // A full queue is counted by the writer; there is no better place to complain to.
+            let _ = writer.clone().write_all(text.as_bytes());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! The file `secrets` in the data directory: made once, readable by its owner only, whole or not
+//! there at all.
+
+use std::{
+    fs::{self, File, OpenOptions, Permissions},
+    io::{self, Write as _},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::Path,
+};
+
+use zeroize::Zeroizing;
+
+use crate::{
+    random,
+    vault::{VaultError, WhenAbsent},
+};
+
+/// The two root secrets.
+pub(super) struct SecretsFile {
+    pub(super) master: Zeroizing<[u8; 32]>,
+    pub(super) token: Zeroizing<[u8; 32]>,
+}
+
+impl SecretsFile {
+    /// Reads the file of `data_dir`, making it if it is absent and that is allowed.
+    pub(super) fn read_or_create(
+        data_dir: &Path,
+        when_absent: WhenAbsent,
+    ) -> Result<Self, VaultError> {
+        let path = data_dir.join("secrets");
+        if let Some(file) = Self::read(&path)? {
+            return Ok(file);
+        }
+        match when_absent {
+            WhenAbsent::Create => Self::create(data_dir, &path)?,
+            WhenAbsent::Refuse => {}
+        }
+        Self::read(&path)?.ok_or(VaultError::Missing(path))
+    }
+
+    fn read(path: &Path) -> Result<Option<Self>, VaultError> {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => Zeroizing::new(text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => {
+                return Err(VaultError::Io {
+                    path: path.to_owned(),
+                    source,
+                });
+            }
+        };
+        // Someone may have copied it back with wider rights. Where the file system knows no
+        // rights there is nothing to narrow, so a failure is no reason to stop.
+        let _ = fs::set_permissions(path, Permissions::from_mode(0o600));
+        let entry = |name| entry(&text, name).ok_or_else(|| VaultError::Damaged(path.to_owned()));
+        Ok(Some(Self {
+            master: entry("master_key")?,
+            token: entry("token_key")?,
+        }))
+    }
+
+    /// Writes a draft beside it and links that to its place: the file appears whole or not at all,
+    /// and of two processes that start at once the second finds the first one's file.
+    fn create(data_dir: &Path, path: &Path) -> Result<(), VaultError> {
+        let text = Zeroizing::new(format!(
+            "# The keys to everything stored in this directory. Keep a copy beside your backups:\n\
+             # without master_key no stored service key can be read again.\n\
+             master_key = {}\ntoken_key = {}\n",
+            hex(random::random_bytes()?).as_str(),
+            hex(random::random_bytes()?).as_str(),
+        ));
+        let unique = u64::from_le_bytes(random::random_bytes()?);
+        let draft = data_dir.join(format!("secrets.{unique:016x}"));
+        let written =
+            write_durably(&draft, path, &text).and_then(|()| File::open(data_dir)?.sync_all());
+        // Gone already if it was moved to its place; otherwise its secrets are used nowhere.
+        let _ = fs::remove_file(&draft);
+        written.map_err(|source| VaultError::Io {
+            path: path.to_owned(),
+            source,
+        })
+    }
+}
+
+fn write_durably(draft: &Path, path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(draft)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    match fs::hard_link(draft, path) {
+        Ok(()) => Ok(()),
+        Err(_) if path.exists() => Ok(()),
+        // Some network and removable file systems have no links.
+        Err(_) => fs::rename(draft, path),
+    }
+}
+
+fn entry(text: &str, name: &str) -> Option<Zeroizing<[u8; 32]>> {
+    let value = text.lines().find_map(|line| {
+        let (key, value) = line.split_once('=')?;
+        (key.trim() == name).then(|| value.trim())
+    })?;
+    unhex(value)
+}
+
+fn hex(bytes: [u8; 32]) -> Zeroizing<String> {
+    Zeroizing::new(
+        bytes
+            .iter()
+            .fold(String::with_capacity(64), |mut hex, byte| {
+                for digit in [byte >> 4, byte & 15] {
+                    hex.push(char::from_digit(u32::from(digit), 16).unwrap_or_default());
+                }
+                hex
+            }),
+    )
+}
+
+fn unhex(text: &str) -> Option<Zeroizing<[u8; 32]>> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}
