@@ -1,0 +1,55 @@
+//! The control surface for other processes, on the same port under `/__fake/`. Its requests are
+//! not counted, its connections are.
+
+use serde_json::{Value, json};
+
+use crate::{http::Request, plan::Plan, reply, script::Rule, upstream::Shared};
+
+const PREFIX: &str = "/__fake/";
+
+/// Answers a request to the control surface; anything else is `None`.
+pub(crate) fn answer(request: &Request, shared: &Shared) -> Option<Plan> {
+    let name = request.target.strip_prefix(PREFIX)?;
+    let (status, body) = match (request.method.as_str(), name) {
+        ("POST", "rules") => match read_rules(&request.body) {
+            Ok(rules) => {
+                for rule in rules {
+                    shared.rules.add(rule);
+                }
+                (200, state(shared))
+            }
+            Err(error) => (400, json!({"error": error.to_string()})),
+        },
+        ("DELETE", "rules") => {
+            shared.rules.clear();
+            (200, state(shared))
+        }
+        ("GET", "seen") => (200, shared.records.look(|seen| json!(seen))),
+        ("DELETE", "seen") => {
+            shared.records.clear();
+            (200, state(shared))
+        }
+        ("GET", "state") => (200, state(shared)),
+        _ => (404, json!({"error": "no such control"})),
+    };
+    Some(reply::control(status, body.to_string()))
+}
+
+/// Reads one rule or a list of rules.
+fn read_rules(body: &[u8]) -> serde_json::Result<Vec<Rule>> {
+    let value: Value = serde_json::from_slice(body)?;
+    if value.is_array() {
+        serde_json::from_value(value)
+    } else {
+        serde_json::from_value(value).map(|rule| vec![rule])
+    }
+}
+
+fn state(shared: &Shared) -> Value {
+    json!({
+        "rules": shared.rules.len(),
+        "seen": shared.records.look(<[_]>::len),
+        "open_connections": shared.records.connections_open(),
+        "open_requests": shared.records.requests_open(),
+    })
+}
