@@ -1,2 +1,69 @@
-//! Chores.
-fn main() {}
+//! `cargo xtask …`: one command per chore, the same for people and for CI.
+//!
+//! A chore is a plain function that returns an [`Outcome`]. Nothing here is product code, and
+//! nothing but the standard library is used, so that the first chore on a fresh machine starts
+//! within seconds.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "chores talk to the person at the terminal"
+)]
+
+mod arrows;
+mod ci;
+mod companion;
+mod crates;
+mod demo;
+mod http;
+mod run;
+mod sdk;
+mod step;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::{env, error::Error, process::ExitCode};
+
+/// What a chore comes to; the error is a sentence for the person who started it.
+pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+const HELP: &str = "\
+cargo xtask <chore>
+
+  run [-- ARGS]      build the gateway for release and start it on port 8090
+  test [rust|sdk]    every test: cargo test, then the official SDKs against a running gateway
+  demo [--check]     gateway and scripted upstream together, with keys and traffic;
+                     --check runs the printed curl lines itself and ends
+  tidy               the rules of the house that the compiler does not know
+  ci                 the whole pipeline: format, tidy, clippy, docs, tests, licences";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match chore(&words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn chore(words: &[&str]) -> Outcome {
+    match words {
+        ["run"] => run::run(&[]),
+        ["run", "--", arguments @ ..] => run::run(arguments),
+        ["test"] => test::everything(),
+        ["test", "rust"] => test::rust(),
+        ["test", "sdk"] => test::sdk(),
+        ["demo"] => demo::stay(),
+        ["demo", "--check"] => demo::check(),
+        ["tidy"] => tidy::tidy(),
+        ["ci"] => ci::ci(),
+        [] | ["help" | "--help" | "-h"] => {
+            println!("{HELP}");
+            Ok(())
+        }
+        unknown => Err(format!("no chore is called `{}`\n\n{HELP}", unknown.join(" ")).into()),
+    }
+}

@@ -1,0 +1,84 @@
+//! A step: one program run to its end in the root of the repository, announced before it starts.
+//!
+//! Its output goes to the terminal as it is, so that the closing lines of a test runner stay
+//! visible.
+
+use std::{
+    ffi::OsStr,
+    process::{Command, Stdio},
+};
+
+use crate::{Outcome, workspace};
+
+/// A program with its arguments, not yet started.
+pub(crate) struct Step {
+    command: Command,
+}
+
+impl Step {
+    /// Prepares a run of `program` in the root of the repository, without standard input.
+    pub(crate) fn new(program: impl AsRef<OsStr>) -> Self {
+        let mut command = Command::new(program);
+        command.current_dir(workspace::root()).stdin(Stdio::null());
+        Self { command }
+    }
+
+    /// Prepares a run of cargo; `words` are its arguments, separated by spaces.
+    pub(crate) fn cargo(words: &str) -> Self {
+        Self::new("cargo").words(words)
+    }
+
+    /// Adds arguments, separated by spaces.
+    pub(crate) fn words(mut self, words: &str) -> Self {
+        self.command.args(words.split_whitespace());
+        self
+    }
+
+    /// Adds one argument as it is, spaces and all.
+    pub(crate) fn argument(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// Sets a variable in the environment of the program.
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Runs the program to its end.
+    ///
+    /// # Errors
+    ///
+    /// If the program cannot be started, or says that it failed.
+    pub(crate) fn run(mut self) -> Outcome {
+        let shown = self.shown();
+        eprintln!("\n$ {shown}");
+        let status = self
+            .command
+            .status()
+            .map_err(|error| format!("`{shown}` cannot start: {error}"))?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("`{shown}` failed ({status})").into())
+        }
+    }
+
+    /// Returns whether the program can be started and is content with its arguments, without
+    /// showing its output.
+    pub(crate) fn succeeds(mut self) -> bool {
+        self.command.stdout(Stdio::null()).stderr(Stdio::null());
+        self.command.status().is_ok_and(|status| status.success())
+    }
+
+    fn shown(&self) -> String {
+        let words = [self.command.get_program()]
+            .into_iter()
+            .chain(self.command.get_args());
+        words
+            .map(OsStr::to_string_lossy)
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+}
