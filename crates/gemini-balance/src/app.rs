@@ -1,1 +1,84 @@
-//! app.
+//! The handles that all requests share, and what each worker adds to them.
+//!
+//! Everything in here is cheap to reach from any thread: atomics, short locks, snapshots.
+//! Nothing in here waits for the disk.
+
+use std::sync::Arc;
+
+use axum::Router;
+use tokio::runtime::Handle;
+
+use crate::admission::{Admission, BodyBudget};
+use crate::clock::Clock;
+use crate::commands::Commands;
+use crate::config::Config;
+use crate::connections::Connections;
+use crate::journal::Journal;
+use crate::lifecycle::Lifecycle;
+use crate::live::Live;
+use crate::login_throttle::LoginThrottle;
+use crate::metrics::Metrics;
+use crate::password::PasswordGate;
+use crate::pool::{KeyPool, Prober};
+use crate::random::RequestIds;
+use crate::sessions::Sessions;
+use crate::store::Store;
+use crate::upstream::Upstream;
+use crate::user_keys::UserKeys;
+use crate::vault::Vault;
+
+/// The handles shared by all requests.
+#[derive(Debug)]
+pub struct App {
+    /// The checked settings.
+    pub config: Config,
+    /// The one source of time.
+    pub clock: Clock,
+    /// Whether the process is on its way out.
+    pub lifecycle: Lifecycle,
+    /// Who may call.
+    pub user_keys: UserKeys,
+    /// The service keys.
+    pub pool: Arc<KeyPool>,
+    /// Asks the upstream about one key.
+    pub prober: Arc<Prober>,
+    /// Places among the concurrent requests.
+    pub admission: Admission,
+    /// The memory that all request bodies share.
+    pub body_budget: Arc<BodyBudget>,
+    /// Names for requests.
+    pub request_ids: RequestIds,
+    /// Open connections of callers.
+    pub connections: Arc<Connections>,
+    /// The request log.
+    pub journal: Journal,
+    /// The database, for the control plane.
+    pub store: Store,
+    /// Who is logged in as the admin.
+    pub sessions: Sessions,
+    /// How often a password may be tried.
+    pub login_throttle: LoginThrottle,
+    /// How many passwords are checked at once.
+    pub password_gate: PasswordGate,
+    /// What the admin has asked for and must come to its end.
+    pub commands: Commands,
+    /// What seals and hashes secrets.
+    pub vault: Arc<Vault>,
+    /// Counters for `/metrics`.
+    pub metrics: Metrics,
+    /// The live log.
+    pub live: Live,
+}
+
+/// One thread of the data plane.
+#[derive(Debug)]
+pub struct Worker {
+    /// What it shares with the others.
+    pub app: Arc<App>,
+    /// Its own way out, with its own connections.
+    pub upstream: Upstream,
+    /// The admin's pages and calls.
+    pub control: Router,
+    /// Where those run, so that they never delay a token.
+    pub control_runtime: Handle,
+}

@@ -4,15 +4,12 @@
 //! clock was made and decides how long something waits; the wall one counts milliseconds since
 //! 1970 and is what is stored and shown. The wall clock may jump, the monotonic one never does.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
-    },
-    time::{Instant, SystemTime, UNIX_EPOCH},
-};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 

@@ -1,19 +1,46 @@
 //! Gemini Balance: a gateway in front of LLM APIs that keeps a pool of keys alive.
-pub mod config;
-pub mod clock;
-pub mod secret;
-pub mod vault;
-pub mod telemetry;
-pub mod live;
-pub mod metrics;
-pub mod store;
-pub mod journal;
-pub mod pool;
-pub mod user_keys;
-pub mod upstream;
-pub mod proxy;
-pub mod health;
+//!
+//! In reading order: how a process starts, how a request comes in, what it meets on its way to
+//! an upstream and back, what is remembered of it, and how an admin looks at it all.
+//! `ARCHITECTURE.md` draws the map; `cargo xtask tidy` holds the arrows between the rooms.
+
+pub mod cli;
+pub mod start;
+
 pub mod admin;
+pub mod commands;
+pub mod connections;
+pub mod health;
+pub mod listener;
+pub mod metrics_listener;
+pub mod proxy;
 pub mod router;
-pub mod lifecycle;
+pub mod sessions;
+pub mod stall;
+
+pub mod admission;
 pub mod app;
+pub mod pool;
+pub mod service_keys;
+pub mod upstream;
+pub mod user_keys;
+
+pub mod data;
+pub mod journal;
+pub mod keyed_hash;
+pub mod login_throttle;
+pub mod password;
+pub mod store;
+pub mod token;
+pub mod vault;
+
+pub mod lifecycle;
+pub mod live;
+pub mod log_row;
+pub mod metrics;
+pub mod telemetry;
+
+pub mod clock;
+pub mod config;
+pub mod random;
+pub mod secret;

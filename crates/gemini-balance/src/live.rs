@@ -3,16 +3,18 @@
 //! Publishing never waits. A watcher who cannot keep up loses lines, is told how many, and goes
 //! on with the next; nobody else notices.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::collections::VecDeque;
+use std::sync::Arc;
 
-use jiff::{Timestamp, tz::Offset};
+use jiff::Timestamp;
+use jiff::tz::Offset;
 use parking_lot::Mutex;
-use serde::{Serialize, Serializer, ser::SerializeMap as _};
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
-use tokio::sync::{
-    OwnedSemaphorePermit, Semaphore,
-    broadcast::{self, error::RecvError},
-};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::{self};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Level;
 
 /// Watchers at once; one more is refused.

@@ -3,11 +3,9 @@
 //! Tries are forgotten exponentially, so there is no window to wait for and nothing to reset. The
 //! number of addresses remembered is bounded; times are monotonic milliseconds and passed in.
 
-use std::{
-    collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
-    time::Duration,
-};
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 

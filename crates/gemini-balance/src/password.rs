@@ -6,12 +6,11 @@
 use std::sync::Arc;
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
-use tokio::{sync::Semaphore, task};
+use tokio::sync::Semaphore;
+use tokio::task;
 
-use crate::{
-    random::{self, RandomError},
-    secret::Secret,
-};
+use crate::random::{self, RandomError};
+use crate::secret::Secret;
 
 /// Each hash holds [`MEMORY_KIB`]; two are enough for people and bound what an attacker can claim.
 const HASHES_AT_ONCE_MAX: usize = 2;

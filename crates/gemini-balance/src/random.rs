@@ -1,11 +1,10 @@
 //! The only room that draws random values: everything secret comes straight from the operating
 //! system, and a failure to draw is an error the caller must face, never a weaker value.
 
-use std::{
-    fmt,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
 
 use crate::secret::Secret;
@@ -78,7 +77,22 @@ fn random_letters(alphabet: &[u8], count: usize) -> Result<Zeroizing<String>, Ra
 
 /// Names one request in logs, rows and the `x-request-id` header: 128 bits, shown as 32 hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RequestId(u128);
+pub struct RequestId(pub u128);
+
+impl RequestId {
+    /// Reads up to 32 hex digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = u128::from_str_radix(text, 16).ok()?;
+        (is_hex && text.len() <= 32).then_some(Self(number))
+    }
+}
+
+impl Serialize for RequestId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,7 +4,10 @@
 //! is ours; nothing else in it is even decoded before that. Whether the session has been ended
 //! since is a question for the store: the claims carry the session and the password's epoch.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
@@ -128,6 +131,12 @@ impl Tokens {
         URL_SAFE_NO_PAD
             .decode(payload)
             .map_err(|_| TokenError::Malformed)
+    }
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens").finish_non_exhaustive()
     }
 }
 

@@ -54,8 +54,27 @@ impl KeyView {
 impl From<KeyView> for KeyRecord {
     /// What the store remembers of the key.
     fn from(view: KeyView) -> Self {
-        let KeyView { id, project, tier, is_enabled, standing, since, reason, probe, .. } = view;
-        Self { id, project, tier, is_enabled, standing, since, reason, probe }
+        let KeyView {
+            id,
+            project,
+            tier,
+            is_enabled,
+            standing,
+            since,
+            reason,
+            probe,
+            ..
+        } = view;
+        Self {
+            id,
+            project,
+            tier,
+            is_enabled,
+            standing,
+            since,
+            reason,
+            probe,
+        }
     }
 }
 

@@ -6,45 +6,56 @@
 use std::path::Path;
 
 /// Rooms that every other room may name. Among themselves they follow the table as well.
-const FOUNDATION: &str = "clock config lifecycle metrics random secret";
+const FOUNDATION: &str = "clock config lifecycle log_row metrics random secret";
 
 /// Each room with the rooms it may name, beside itself and, for those above it, the foundation.
-/// `app` holds the handles that all requests share, so it lies below the rooms that serve them.
+/// `app` holds the handles that all requests share, so it lies below the rooms that serve them;
+/// `start` puts everything together.
 const ROOMS: &[(&str, &str)] = &[
-    ("main", "cli listener app telemetry"),
+    ("main", "cli"),
     (
         "cli",
-        "listener app import password pool store telemetry upstream user_keys vault",
+        "start data live telemetry pool service_keys user_keys store upstream",
     ),
-    ("listener", "router stall app"),
-    ("router", "proxy admin web health app"),
-    ("proxy", "app user_keys pool upstream journal"),
+    (
+        "start",
+        "listener metrics_listener admin app data admission pool user_keys journal store live upstream vault",
+    ),
+    ("listener", "router stall connections app"),
+    ("metrics_listener", "admin app"),
+    ("router", "proxy health app"),
+    ("health", "app"),
+    ("proxy", "app admission user_keys pool upstream journal"),
     (
         "admin",
-        "app user_keys pool store live password token vault",
+        "app user_keys service_keys pool store live password login_throttle token vault",
     ),
-    ("health", "app pool store"),
-    ("web", ""),
     (
         "app",
-        "user_keys pool upstream journal store live password token vault telemetry",
+        "admission connections user_keys pool upstream journal store live login_throttle password token vault",
     ),
-    ("pool", "store upstream vault"),
+    ("service_keys", "pool store vault"),
     ("user_keys", "store vault"),
+    ("pool", "store upstream vault"),
+    ("data", "store vault password"),
     ("journal", "store"),
-    ("import", "store vault"),
-    ("store", "vault"),
+    ("store", ""),
     ("telemetry", "live"),
     ("live", ""),
     ("upstream", ""),
+    ("admission", ""),
+    ("connections", ""),
     ("stall", ""),
+    ("login_throttle", ""),
     ("password", ""),
-    ("token", ""),
-    ("vault", ""),
+    ("token", "keyed_hash"),
+    ("vault", "keyed_hash"),
+    ("keyed_hash", ""),
     ("lifecycle", ""),
+    ("log_row", "random"),
     ("config", "secret"),
     ("metrics", ""),
-    ("random", ""),
+    ("random", "secret"),
     ("secret", ""),
     ("clock", ""),
 ];

@@ -1,1 +1,71 @@
-//! admin.
+//! The control plane: everything an admin does, under `/api`, and the few pages around it.
+//!
+//! One file per resource, each with its routes, types, handlers and tests. `router` shows them all;
+//! every route is registered through [`routes`], which holds it to the access it declares.
+
+mod access;
+mod charts;
+mod error;
+mod frame;
+mod input;
+mod live_logs;
+mod log_export;
+mod login;
+mod login_form;
+mod moment;
+mod openapi;
+mod page;
+mod parameters;
+mod peer;
+mod pieces;
+mod problem;
+mod request_logs;
+mod routes;
+mod service_keys;
+mod stats;
+mod system;
+mod user_keys;
+mod values;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+
+use crate::admin::error::ApiError;
+use crate::admin::routes::Routes;
+use crate::app::App;
+
+pub use routes::{Access, Route};
+pub use system::metrics_page;
+
+/// The admin's pages and calls, complete. Each request carries the address of its peer as
+/// `ConnectInfo` in its extensions.
+pub fn router(app: Arc<App>) -> Router {
+    let (router, _) = all(&app).finish();
+    router
+        .fallback(async || ApiError::NotFound("Not Found"))
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .layer(from_fn_with_state(Arc::clone(&app), frame::frame))
+        .with_state(app)
+}
+
+/// Every route there is, with who may call it.
+pub fn table(app: &Arc<App>) -> Vec<Route> {
+    all(app).finish().1
+}
+
+fn all(app: &Arc<App>) -> Routes {
+    let routes = Routes::new(Arc::clone(app));
+    let routes = page::routes(routes);
+    let routes = login::routes(routes);
+    let routes = user_keys::routes(routes);
+    let routes = service_keys::routes(routes);
+    let routes = request_logs::routes(routes);
+    let routes = log_export::routes(routes);
+    let routes = live_logs::routes(routes);
+    let routes = charts::routes(routes);
+    let routes = stats::routes(routes);
+    let routes = system::routes(routes);
+    openapi::routes(routes)
+}

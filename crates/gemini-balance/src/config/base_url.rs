@@ -1,14 +1,14 @@
 //! The address of an upstream: scheme, host, port and the path in front of every request's own.
 
-use std::{
-    fmt,
-    net::{IpAddr, Ipv4Addr},
-    str::FromStr,
-};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+use std::str::FromStr;
 
-use http::{Uri, uri::Authority};
+use http::Uri;
+use http::uri::Authority;
 
-use crate::config::{network::Reach, reader::Kind};
+use crate::config::network::Reach;
+use crate::config::reader::Kind;
 
 pub(super) const BASE_URL: Kind<BaseUrl> = Kind {
     form: "URL, http or https",

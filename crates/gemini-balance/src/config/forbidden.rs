@@ -3,7 +3,8 @@
 
 use http::HeaderValue;
 
-use crate::{config::reader::Kind, secret::Secret};
+use crate::config::reader::Kind;
+use crate::secret::Secret;
 
 pub(super) const PASSWORD: Kind<Option<Secret>> = Kind {
     form: "text, no published default",

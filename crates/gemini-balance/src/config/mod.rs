@@ -4,24 +4,19 @@
 //! meaning at once; `docs/configuration.md`, `.env.example` and the page of effective settings are
 //! made from the same declaration. All mistakes are found in one go, before any port is opened.
 
-use std::{
-    fmt,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use tracing::Level;
 
+use self::base_url::BaseUrl;
+use self::network::{Network, Reach};
+use self::outbound_proxy::OutboundProxy;
+use self::reader::Reader;
+use self::sources::Sources;
 use crate::secret::Secret;
-
-use self::{
-    base_url::BaseUrl,
-    network::{Network, Reach},
-    outbound_proxy::OutboundProxy,
-    reader::Reader,
-    sources::Sources,
-};
 
 pub mod base_url;
 pub mod forbidden;

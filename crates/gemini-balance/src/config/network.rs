@@ -1,6 +1,8 @@
 //! Networks in CIDR notation, and which addresses our own connections may go to.
 
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
 
 use crate::config::reader::Kind;
 

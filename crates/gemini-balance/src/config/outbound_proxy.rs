@@ -1,18 +1,16 @@
 //! The proxy on the way to the upstream, as `HTTP_PROXY` and its kin name it.
 
-use std::{convert::Infallible, fmt, str::FromStr};
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
 
 use http::uri::Authority;
 use percent_encoding::percent_decode_str;
 
-use crate::{
-    config::{
-        base_url::{self, BaseUrl},
-        network::Network,
-        reader::Kind,
-    },
-    secret::Secret,
-};
+use crate::config::base_url::{self, BaseUrl};
+use crate::config::network::Network;
+use crate::config::reader::Kind;
+use crate::secret::Secret;
 
 pub(super) const PROXY_URL: Kind<ProxyUrl> = Kind {
     form: "URL, http, socks5 or socks5h",

@@ -1,18 +1,15 @@
 //! Reads settings one by one: looks a value up, checks it, and writes down what it saw. A value
 //! that is wrong becomes a mistake and its default goes on, so that one run finds all of them.
 
-use std::{
-    collections::BTreeSet,
-    fmt::Display,
-    ops::RangeInclusive,
-    path::{Path, PathBuf},
-    str::FromStr,
-};
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use crate::{
-    config::{Config, ConfigError, ConfigErrors, Setting, Source, sources::Sources},
-    secret::Secret,
-};
+use crate::config::sources::Sources;
+use crate::config::{Config, ConfigError, ConfigErrors, Setting, Source};
+use crate::secret::Secret;
 
 /// All names of one setting; the first is the one we document.
 pub(super) type Names = &'static [&'static str];

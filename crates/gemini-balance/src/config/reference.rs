@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
-use crate::config::{Setting, reader::Reader, settings, sources::Sources};
+use crate::config::reader::Reader;
+use crate::config::sources::Sources;
+use crate::config::{Setting, settings};
 
 const PAGE_INTRODUCTION: &str = "\
 # Configuration

@@ -6,14 +6,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use http::Uri;
 use tracing::Level;
 
+use crate::config::base_url::{BASE_URL, BaseUrl};
+use crate::config::forbidden::{HEADER_SECRET, PASSWORD, SIGNING_SECRET};
+use crate::config::network::{NETWORK, Reach};
+use crate::config::outbound_proxy::{NO_PROXY, OutboundProxy, PROXY_URL};
+use crate::config::reader::{Kind, Names, Reader};
 use crate::config::{
     Admin, Config, CookieSecure, Limits, LogFiles, LogFormat, Logging, MetricsPage, Pool, Server,
     Setting, Storage, Upstream,
-    base_url::{BASE_URL, BaseUrl},
-    forbidden::{HEADER_SECRET, PASSWORD, SIGNING_SECRET},
-    network::{NETWORK, Reach},
-    outbound_proxy::{NO_PROXY, OutboundProxy, PROXY_URL},
-    reader::{Kind, Names, Reader},
 };
 
 const SECOND_MS: u64 = 1_000;

@@ -1,10 +1,8 @@
 //! The three places where a setting may be written, read whole before any setting is looked up.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs, io,
-    path::Path,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::{fs, io};
 
 use toml::{Table, Value};
 

@@ -1,10 +1,8 @@
 //! Counts values into fixed buckets. Values are whole numbers (tokens, microseconds) so that every
 //! step is one atomic addition; only the page turns them into units.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Upper bounds of a histogram's buckets, rising.
 #[derive(Clone, Copy, Debug)]

@@ -4,17 +4,13 @@
 //! our own the prefix `gemini_balance_`. Recording costs a few atomic steps under a read lock; the
 //! number of series is bounded, since callers choose model names and must not fill our memory.
 
-use std::{
-    sync::atomic::{AtomicI64, AtomicU64, Ordering},
-    time::Duration,
-};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
-use self::{
-    family::Family,
-    histogram::{Buckets, Histogram},
-    models::{ModelLabel, Models},
-    page::Page,
-};
+use self::family::Family;
+use self::histogram::{Buckets, Histogram};
+use self::models::{ModelLabel, Models};
+use self::page::Page;
 
 mod family;
 mod histogram;
@@ -31,11 +27,6 @@ const OPERATION_SECONDS: Buckets = Buckets::microseconds(&[
 const TOKENS: Buckets = Buckets::units(&[
     1, 4, 16, 64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216,
     67_108_864,
-]);
-
-/// What we add to a call is well below a millisecond, or something is wrong.
-const OVERHEAD_SECONDS: Buckets = Buckets::microseconds(&[
-    50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000,
 ]);
 
 const WAIT_SECONDS: Buckets = Buckets::microseconds(&[
@@ -144,7 +135,6 @@ pub struct Metrics {
     panics: AtomicU64,
     place_wait: Histogram,
     key_wait: Histogram,
-    overhead: Histogram,
     duration: Family<Call, Histogram>,
     first_chunk: Family<Call, Histogram>,
     tokens: Family<(Call, &'static str), Histogram>,
@@ -165,7 +155,6 @@ impl Metrics {
             panics: AtomicU64::new(0),
             place_wait: Histogram::new(WAIT_SECONDS),
             key_wait: Histogram::new(WAIT_SECONDS),
-            overhead: Histogram::new(OVERHEAD_SECONDS),
             duration: Family::new(|| Histogram::new(OPERATION_SECONDS)),
             first_chunk: Family::new(|| Histogram::new(OPERATION_SECONDS)),
             tokens: Family::new(|| Histogram::new(TOKENS)),
@@ -257,11 +246,6 @@ impl Metrics {
         self.key_wait.observe_duration(wait);
     }
 
-    /// Time that a request spent in the gateway and not with the upstream or in a line.
-    pub fn overhead(&self, overhead: Duration) {
-        self.overhead.observe_duration(overhead);
-    }
-
     /// A lease on which nothing moved was taken back.
     pub fn lease_reclaimed(&self) {
         increment(&self.leases_reclaimed);
@@ -346,12 +330,6 @@ impl Metrics {
             "Waits for a service key.",
         );
         page.histogram(&[], &self.key_wait);
-        page.metric(
-            "gemini_balance_overhead_seconds",
-            "histogram",
-            "Time spent in the gateway itself.",
-        );
-        page.histogram(&[], &self.overhead);
     }
 
     fn render_calls(&self, page: &mut Page) {

@@ -1,7 +1,8 @@
 //! Model names as labels. Callers choose them, so their number is bounded: the first names that
 //! proved to be models are kept, all others are `other`.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use parking_lot::RwLock;
 

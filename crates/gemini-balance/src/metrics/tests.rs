@@ -108,7 +108,6 @@ fn every_line_is_a_comment_or_a_name_and_a_number() {
     metrics.request_ended(&ended());
     metrics.waited_for_key(Duration::from_secs(3));
     metrics.waited_for_place(Duration::ZERO);
-    metrics.overhead(Duration::from_micros(180));
     metrics.lease_reclaimed();
     metrics.panic_caught();
 

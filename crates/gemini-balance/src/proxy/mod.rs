@@ -1,1 +1,159 @@
-//! proxy.
+//! The data plane: the life of one proxied request, from its head to its last byte.
+//!
+//! No SQL and no lock across an await. Everything here may be dropped at any await and leaves
+//! the world right: what must be given back is held by the [`exchange::Exchange`].
+
+mod attempt;
+mod body;
+mod call;
+mod caller;
+mod cors;
+mod error;
+mod exchange;
+mod headers;
+mod judge;
+mod late;
+mod read_body;
+mod relay;
+mod serve;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) use body::ProxyBody;
+use call::Call;
+use dialect::path::Target;
+use dialect::{Dialect, Shape};
+use error::ProxyError;
+use exchange::{Exchange, Subject};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method, Request, Response};
+use hyper::body::Incoming;
+use serve::Served;
+
+use crate::app::{App, Worker};
+use crate::random::RequestId;
+use crate::user_keys::UserKey;
+
+/// The name of a request, in every answer.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The methods that LLM APIs have.
+static METHODS: [Method; 6] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+];
+
+/// Answers one request to an LLM API.
+pub(crate) async fn forward(
+    worker: Arc<Worker>,
+    request: Request<Incoming>,
+) -> Response<ProxyBody> {
+    let app = &worker.app;
+    let request_id = app.request_ids.next();
+    let (head, body) = request.into_parts();
+    let origin = cors::allowed_origin(&head, &app.config.server.cors_origins);
+
+    let mut response = match cors::preflight(&head).filter(|_| origin.is_some()) {
+        Some(permission) => permission.map(ProxyBody::whole),
+        None => proxied(&worker, &head, body, request_id).await,
+    };
+    let headers = response.headers_mut();
+    if let Some(origin) = origin {
+        cors::permit(headers, origin);
+    }
+    headers.insert(REQUEST_ID, request_id_value(request_id));
+    response
+}
+
+/// Answers one request of a known caller, or refuses it.
+async fn proxied(
+    worker: &Arc<Worker>,
+    head: &Parts,
+    body: Incoming,
+    request_id: RequestId,
+) -> Response<ProxyBody> {
+    let app = &worker.app;
+    match admissible(app, head) {
+        // A stranger costs a counter and an answer, never a row: nobody outside fills the disk.
+        Err((dialect, error)) => {
+            app.metrics.request_refused(error.code());
+            error.response(dialect).map(ProxyBody::whole)
+        }
+        Ok((target, caller)) => {
+            let subject = Subject::of(request_id, caller, &target);
+            let mut exchange = Exchange::begin(Arc::clone(app), subject);
+            match call::prepare(app, &mut exchange, head, body, &target).await {
+                Ok(call) => answer(worker, exchange, call).await,
+                Err(error) => {
+                    exchange.refuse(&error);
+                    error.response(target.dialect).map(ProxyBody::whole)
+                }
+            }
+        }
+    }
+}
+
+/// What is asked and by whom, or the refusal in the dialect of the path.
+fn admissible(app: &App, head: &Parts) -> Result<(Target, Arc<UserKey>), (Dialect, ProxyError)> {
+    let asker = caller::asker(head);
+    let target = dialect::path::resolve(head.uri.path(), head.method.as_str(), &asker);
+    let dialect = match &target {
+        Ok(target) => target.dialect,
+        Err(_) => dialect::path::guess(head.uri.path(), &asker),
+    };
+    if !METHODS.contains(&head.method) {
+        return Err((dialect, ProxyError::MethodNotAllowed));
+    }
+    let caller = caller::credential(head)
+        .and_then(|credential| {
+            app.user_keys
+                .authenticate(&credential, app.clock.wall_ms())
+                .ok_or(ProxyError::UnknownCaller)
+        })
+        .map_err(|error| (dialect, error))?;
+    let target = target.map_err(|error| (dialect, ProxyError::from(error)))?;
+    Ok((target, caller))
+}
+
+/// Serves an admitted request.
+///
+/// Whoever waits for a stream must be told that it is alive: when the first content takes longer
+/// than a heartbeat, the answer begins without it and the search for a key goes on inside it.
+async fn answer(worker: &Arc<Worker>, exchange: Exchange, call: Call) -> Response<ProxyBody> {
+    let dialect = call.dialect;
+    let heartbeat_ms = worker.app.config.limits.heartbeat_ms;
+    if call.shape != Some(Shape::Sse) || heartbeat_ms == 0 {
+        let served = serve::serve(Arc::clone(worker), exchange, call).await;
+        return served.into_response(dialect);
+    }
+    let mut serving = Box::pin(serve::serve(Arc::clone(worker), exchange, call));
+    let heartbeat = Duration::from_millis(heartbeat_ms);
+    match tokio::time::timeout(heartbeat, &mut serving).await {
+        Ok(served) => served.into_response(dialect),
+        Err(_) => late::response(serving, dialect, heartbeat),
+    }
+}
+
+fn request_id_value(request_id: RequestId) -> HeaderValue {
+    // Hexadecimal digits are always a valid value.
+    HeaderValue::try_from(request_id.to_string()).unwrap_or(HeaderValue::from_static("-"))
+}
+
+impl Served {
+    fn into_response(self, dialect: Dialect) -> Response<ProxyBody> {
+        match self {
+            Self::Accepted { head, relay } => {
+                let mut response = Response::new(ProxyBody::Relay(relay));
+                *response.status_mut() = head.status;
+                *response.headers_mut() = head.headers;
+                response
+            }
+            Self::Refused(refusal) => refusal.response(dialect).map(ProxyBody::whole),
+        }
+    }
+}

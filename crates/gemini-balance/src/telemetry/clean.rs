@@ -3,7 +3,8 @@
 //! Nobody should log a key in the first place; this is the last door on the way out. What looks
 //! like one is replaced wherever it stands, in a message, an address or an upstream's own words.
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
+use std::fmt;
 
 /// Longest value of one field.
 pub(super) const FIELD_BYTES_MAX: usize = 1_024;

@@ -1,11 +1,9 @@
 //! Log files that replace each other: `gemini-balance.log` is written, `.1` is the one before it,
 //! and so on; the oldest goes. A directory that was taken away is made again.
 
-use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
-    path::PathBuf,
-};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::PathBuf;
 
 use crate::config::LogFiles;
 

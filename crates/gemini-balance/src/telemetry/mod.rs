@@ -8,26 +8,21 @@
 
 use std::io;
 
-use tracing::{
-    Event, Level, Span, Subscriber,
-    level_filters::LevelFilter,
-    span::{Attributes, Id, Record},
-};
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Span, Subscriber};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::{
-    Layer,
-    filter::Targets,
-    layer::{Context, SubscriberExt as _},
-    registry::{LookupSpan, Registry},
-};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
+use tracing_subscriber::registry::{LookupSpan, Registry};
 
-use self::{fields::Fields, log_file::LogFile};
-use crate::{
-    clock::Clock,
-    config::{LogFormat, Logging},
-    live::{Line, Live},
-    random::RequestId,
-};
+use self::fields::Fields;
+use self::log_file::LogFile;
+use crate::clock::Clock;
+use crate::config::{LogFormat, Logging};
+use crate::live::{Line, Live};
+use crate::random::RequestId;
 
 mod clean;
 mod fields;

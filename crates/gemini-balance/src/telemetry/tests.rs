@@ -6,7 +6,8 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{live::Seen, random::RequestIds};
+use crate::live::Seen;
+use crate::random::RequestIds;
 
 #[test]
 fn an_event_is_one_line_with_its_request() {

@@ -6,26 +6,20 @@
 //! learned in one use helps in another. The database keeps [`Vault::check_value`]: a start with
 //! another master key is noticed before anything is read or written.
 
-use std::{
-    fs::DirBuilder,
-    io,
-    os::unix::fs::DirBuilderExt as _,
-    path::{Path, PathBuf},
-};
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
-use chacha20poly1305::{
-    XChaCha20Poly1305, XNonce,
-    aead::{Aead as _, KeyInit as _, Payload},
-};
+use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::{
-    keyed_hash::KeyedHash,
-    random::{self, RandomError},
-    secret::Secret,
-    vault::secrets_file::SecretsFile,
-};
+use crate::keyed_hash::KeyedHash;
+use crate::random::{self, RandomError};
+use crate::secret::Secret;
+use crate::vault::secrets_file::SecretsFile;
 
 mod secrets_file;
 
@@ -83,6 +77,12 @@ pub struct Vault {
     service_keys: KeyedHash,
     token_key: Zeroizing<[u8; 32]>,
     check_value: [u8; 32],
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Vault")
+    }
 }
 
 impl Vault {
@@ -207,7 +207,8 @@ fn digested(secret: &Secret) -> Zeroizing<[u8; 32]> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt as _};
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
 
     use tempfile::TempDir;
 

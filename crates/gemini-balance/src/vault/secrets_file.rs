@@ -1,19 +1,15 @@
 //! The file `secrets` in the data directory: made once, readable by its owner only, whole or not
 //! there at all.
 
-use std::{
-    fs::{self, File, OpenOptions, Permissions},
-    io::{self, Write as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
-    path::Path,
-};
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use crate::{
-    random,
-    vault::{VaultError, WhenAbsent},
-};
+use crate::random;
+use crate::vault::{VaultError, WhenAbsent};
 
 /// The two root secrets.
 pub(super) struct SecretsFile {

@@ -1,0 +1,83 @@
+//! The API document, put together from what each resource says of itself.
+//!
+//! It is for admins only, and locked by a snapshot: whoever changes the API sees it in the review.
+
+use axum::Json;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Components, OpenApi as Description};
+
+use crate::admin::access::COOKIE_NAME;
+use crate::admin::routes::{Routes, get};
+use crate::admin::{
+    charts, live_logs, log_export, login, request_logs, service_keys, stats, system, user_keys,
+};
+
+/// What holds for all of it.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Gemini Balance",
+        description = "What an admin can do. Errors are `{\"detail\": …, \"error\": {\"code\": …}, \
+                       \"request_id\": …}`.",
+        license(name = "MIT OR Apache-2.0"),
+    ),
+    paths(document),
+    security(("token" = []), ("cookie" = [])),
+)]
+struct Document;
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes.add(get("/api/openapi.json"), document)
+}
+
+/// Describes all of `/api`.
+#[utoipa::path(
+    get, path = "/api/openapi.json", tag = "system",
+    responses((status = 200, description = "This document", body = Object)),
+)]
+async fn document() -> Json<Description> {
+    Json(description())
+}
+
+/// The whole document.
+fn description() -> Description {
+    let mut description = Document::openapi();
+    for part in [
+        login::Document::openapi(),
+        user_keys::Document::openapi(),
+        service_keys::Document::openapi(),
+        request_logs::Document::openapi(),
+        log_export::Document::openapi(),
+        live_logs::Document::openapi(),
+        charts::Document::openapi(),
+        stats::Document::openapi(),
+        system::Document::openapi(),
+    ] {
+        description.merge(part);
+    }
+    let components = description
+        .components
+        .get_or_insert_with(Components::default);
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .build();
+    components.add_security_scheme("token", SecurityScheme::Http(bearer));
+    let cookie = ApiKey::Cookie(ApiKeyValue::new(COOKIE_NAME));
+    components.add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));
+    description
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_changes_only_where_somebody_looks() {
+        let mut description = serde_json::to_value(description()).unwrap();
+        description["info"]["version"] = "[version]".into();
+
+        insta::assert_json_snapshot!("openapi", description);
+    }
+}

@@ -1,0 +1,157 @@
+//! The journal's thread: takes what is waiting, writes it as one transaction, and keeps it until that has worked.
+//!
+//! Always true: a row leaves memory only when it is in the database, or at the end of the process, counted.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::MutexGuard;
+
+use crate::journal::{Shared, State};
+use crate::log_row::LogRow;
+use crate::store::Store;
+use crate::store::error::StoreError;
+
+/// Rows of one transaction: some tens of ms of the writer.
+pub(super) const BATCH_ROWS_MAX: usize = 4_096;
+/// How long the first row of a batch waits for others. With the time to write them, well below 250 ms.
+const BATCH_WAIT: Duration = Duration::from_millis(100);
+/// The wait after a failure, doubled with each that follows.
+const RETRY_WAIT_MIN: Duration = Duration::from_millis(100);
+const RETRY_WAIT_MAX: Duration = Duration::from_secs(5);
+/// A lasting failure is logged once in this time.
+const REPORT_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Writes batches until the journal is closed.
+pub(super) fn run(shared: &Shared, store: &Store) {
+    while let Some(batch) = next_batch(shared) {
+        write(shared, store, &batch);
+    }
+}
+
+/// Waits for rows; `None` when there are none left and none will come.
+fn next_batch(shared: &Shared) -> Option<Arc<[LogRow]>> {
+    let mut state = shared.state.lock();
+    while state.waiting.is_empty() {
+        if state.closing.is_some() {
+            return None;
+        }
+        shared.wake.wait(&mut state);
+    }
+    let deadline = Instant::now() + BATCH_WAIT;
+    while is_worth_waiting(&state) {
+        if shared.wake.wait_until(&mut state, deadline).timed_out() {
+            break;
+        }
+    }
+    let count = state.waiting.len().min(BATCH_ROWS_MAX);
+    state.taken = count;
+    Some(state.waiting.drain(..count).collect())
+}
+
+fn is_worth_waiting(state: &State) -> bool {
+    state.waiting.len() < BATCH_ROWS_MAX && state.flushes.is_empty() && state.closing.is_none()
+}
+
+/// Writes a batch, however often it takes, or gives it up when the journal has been closing for too long.
+fn write(shared: &Shared, store: &Store, batch: &Arc<[LogRow]>) {
+    let mut report = Report::default();
+    let mut wait = RETRY_WAIT_MIN;
+    loop {
+        let Err(error) = store.insert_log_rows(Arc::clone(batch)) else {
+            report.end();
+            return shared.state.lock().written(batch.len());
+        };
+        report.failure(&error);
+        let mut state = shared.state.lock();
+        state.counts.failures = state.counts.failures.saturating_add(1);
+        // Dropping them answers those who wait for these rows.
+        state.flushes.clear();
+        if is_over(shared, &mut state, &error, wait) {
+            let lost = state.give_up();
+            tracing::error!(rows = lost, %error, "log rows lost: they could not be written");
+            return;
+        }
+        wait = (wait * 2).min(RETRY_WAIT_MAX);
+    }
+}
+
+/// Waits before the next attempt; true if there should be none.
+fn is_over(
+    shared: &Shared,
+    state: &mut MutexGuard<'_, State>,
+    error: &StoreError,
+    wait: Duration,
+) -> bool {
+    if matches!(error, StoreError::Closed) {
+        return true;
+    }
+    let retry_at = Instant::now() + wait;
+    loop {
+        let now = Instant::now();
+        let Some(deadline) = state.closing else {
+            if shared.wake.wait_until(state, retry_at).timed_out() {
+                return false;
+            }
+            continue;
+        };
+        if deadline <= now {
+            return true;
+        }
+        shared
+            .wake
+            .wait_until(state, deadline.min(now + RETRY_WAIT_MIN));
+        return false;
+    }
+}
+
+impl State {
+    fn written(&mut self, rows: usize) {
+        self.taken = 0;
+        self.counts.written += rows as u64;
+        self.counts.failures = 0;
+        let written = self.counts.written;
+        for flush in self
+            .flushes
+            .extract_if(.., |flush| flush.recorded <= written)
+        {
+            // Whoever waited may have left.
+            flush.done.send(()).unwrap_or_default();
+        }
+        if self.waiting.is_empty() {
+            self.waiting.shrink_to(BATCH_ROWS_MAX);
+        }
+    }
+
+    fn give_up(&mut self) -> usize {
+        let lost = self.taken + self.waiting.len();
+        self.taken = 0;
+        self.waiting.clear();
+        self.counts.dropped += lost as u64;
+        lost
+    }
+}
+
+/// Says that something lasts without saying it every time.
+#[derive(Debug, Default)]
+struct Report {
+    last_at: Option<Instant>,
+}
+
+impl Report {
+    fn failure(&mut self, error: &StoreError) {
+        if self
+            .last_at
+            .is_none_or(|last_at| REPORT_INTERVAL <= last_at.elapsed())
+        {
+            tracing::warn!(%error, "the request log cannot be written, trying again");
+            self.last_at = Some(Instant::now());
+        }
+    }
+
+    fn end(&self) {
+        if self.last_at.is_some() {
+            tracing::info!("the request log is written again");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The way in: our own accept loop on hyper's HTTP/1.1 connections.
+//!
+//! Every worker has its own listener on the same port and its own loop. A connection has a
+//! deadline for its header, a cap on its header block, a limit for a caller that does not read,
+//! and an end when the shutdown begins. Running out of descriptors pauses accepting instead of
+//! spinning or dying.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::task::TaskTracker;
+
+use crate::app::Worker;
+use crate::connections::OpenConnection;
+use crate::router;
+use crate::stall::StallGuard;
+
+/// Largest block of request line and header fields.
+const HEADER_BYTES_MAX: usize = 64 * 1024;
+/// Most header fields of a request.
+const HEADERS_MAX: usize = 100;
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 1_024;
+/// How long accepting pauses when the process or the system has no descriptor left.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+
+/// Binds one listener per worker to the same address; port 0 takes a free one.
+///
+/// The first socket is bound without sharing, so that a second gateway on the port is refused
+/// instead of silently taking half of the callers.
+///
+/// # Errors
+///
+/// Whatever the system says, above all "address in use".
+pub fn bind(address: SocketAddr, workers: usize) -> std::io::Result<Vec<std::net::TcpListener>> {
+    let claim = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    claim.set_reuse_address(true)?;
+    claim.bind(&address.into())?;
+    let address = claim.local_addr()?.as_socket().unwrap_or(address);
+    drop(claim);
+    (0..workers.max(1)).map(|_| bind_shared(address)).collect()
+}
+
+fn bind_shared(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Accepts connections until the shutdown begins, then waits until theirs have ended.
+///
+/// # Errors
+///
+/// The listener could not be handed to the runtime.
+pub async fn serve(worker: Arc<Worker>, listener: std::net::TcpListener) -> std::io::Result<()> {
+    let listener = TcpListener::from_std(listener)?;
+    let tasks = TaskTracker::new();
+    let draining = worker.app.lifecycle.draining().clone();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = draining.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let limit = worker.app.config.limits.connections_max;
+                // Beyond the limit the connection is closed at once: cheaper than any answer.
+                if let Some(open) = worker.app.connections.try_open(limit) {
+                    tasks.spawn(connection(Arc::clone(&worker), stream, peer, open));
+                }
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections; pausing");
+                tokio::time::sleep(EXHAUSTED_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    tasks.close();
+    tasks.wait().await;
+    Ok(())
+}
+
+/// Whether an error of `accept` concerns only the connection that was about to come in.
+fn is_of_one_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionRefused | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset
+    )
+}
+
+async fn connection(
+    worker: Arc<Worker>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    _open: OpenConnection,
+) {
+    // Small chunks of a stream leave at once.
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let config = &worker.app.config;
+    let stream = StallGuard::new(
+        stream,
+        Duration::from_millis(config.limits.write_stall_timeout_ms),
+    );
+    let draining = worker.app.lifecycle.draining().clone();
+    let header_timeout = Duration::from_millis(config.limits.header_timeout_ms);
+    let service = service_fn(|request| {
+        let worker = Arc::clone(&worker);
+        async move { Ok::<_, Infallible>(router::route(worker, peer, request).await) }
+    });
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_timeout)
+        .max_headers(HEADERS_MAX)
+        .max_header_size(HEADER_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut serving = pin!(serving);
+    let outcome = tokio::select! {
+        outcome = serving.as_mut() => outcome,
+        () = draining.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = outcome {
+        tracing::trace!(%error, "connection ended");
+    }
+}

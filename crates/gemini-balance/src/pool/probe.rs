@@ -1,0 +1,150 @@
+//! The probe: one free call that shows whether the upstream lets a key in.
+//!
+//! `countTokens` when a model is named, otherwise the list of models; never a generation, which
+//! would cost quota. Both are answered without looking at quota or credit, so they prove the key
+//! and nothing else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use dialect::{Dialect, FailureKind};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Method};
+use http_body_util::{BodyExt, Limited};
+use keypool::ProbeOutcome;
+use serde::Serialize;
+
+use crate::clock::Clock;
+use crate::pool::ServiceKey;
+use crate::upstream::{Outgoing, SendError, Upstream};
+
+/// How long a probe may take.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// How much of an answer is read.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// What `countTokens` is asked to count.
+const QUESTION: &[u8] = br#"{"contents":[{"role":"user","parts":[{"text":"ping"}]}]}"#;
+
+/// Makes probes.
+#[derive(Debug)]
+pub struct Prober {
+    upstream: Upstream,
+    clock: Clock,
+}
+
+/// What a probe found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Probed {
+    /// Whether the upstream served the call.
+    pub is_ok: bool,
+    /// The upstream's status; `None` without an answer.
+    pub status: Option<u16>,
+    /// A stable code for the kind of failure.
+    pub error: Option<&'static str>,
+    /// The upstream's words, redacted.
+    pub message: Option<String>,
+    /// How long it took, in ms.
+    pub duration_ms: u64,
+    /// What the answer says about the key, where it was a refusal.
+    #[serde(skip)]
+    pub failure: Option<FailureKind>,
+}
+
+impl Prober {
+    /// Makes a prober on a client of its own.
+    pub fn new(upstream: Upstream, clock: Clock) -> Self {
+        Self { upstream, clock }
+    }
+
+    /// Asks the upstream whether it lets `key` in, for `model` if one is named.
+    pub async fn probe(&self, key: &Arc<ServiceKey>, model: Option<&str>) -> Probed {
+        let began_ms = self.clock.monotonic_ms();
+        let asked = tokio::time::timeout(TIMEOUT, self.ask(key, model)).await;
+        let probed = asked.unwrap_or_else(|_| Probed::fault("timeout"));
+        let duration_ms = self.clock.monotonic_ms().saturating_sub(began_ms);
+        Probed {
+            duration_ms,
+            ..probed
+        }
+    }
+
+    async fn ask(&self, key: &ServiceKey, model: Option<&str>) -> Probed {
+        let sent = self
+            .upstream
+            .send(Dialect::Gemini, &question(model), &key.secret)
+            .await;
+        let answer = match sent {
+            Ok(answer) => answer,
+            Err(SendError::Credential) => return Probed::fault("invalid_key_format"),
+            Err(_) => return Probed::fault("unreachable"),
+        };
+        let status = answer.status();
+        let body = match Limited::new(answer.into_body(), ANSWER_BYTES_MAX)
+            .collect()
+            .await
+        {
+            Ok(body) => body.to_bytes(),
+            // A list of models may be longer than what is read; the status has said enough.
+            Err(_) => Bytes::new(),
+        };
+        if status.is_success() {
+            return Probed {
+                is_ok: true,
+                status: Some(status.as_u16()),
+                error: None,
+                message: None,
+                duration_ms: 0,
+                failure: None,
+            };
+        }
+        let failure = dialect::failure::read(status.as_u16(), &body);
+        let message = failure.message.replace(key.secret.expose(), &key.brief);
+        Probed {
+            is_ok: false,
+            status: Some(status.as_u16()),
+            error: Some(failure.kind.code()),
+            message: Some(dialect::failure::redact_keys(&message).into_owned()),
+            duration_ms: 0,
+            failure: Some(failure.kind),
+        }
+    }
+}
+
+/// The free call for one model, or for none in particular.
+fn question(model: Option<&str>) -> Outgoing {
+    match model {
+        None => Outgoing::get("/v1beta/models?pageSize=1"),
+        Some(model) => Outgoing {
+            method: Method::POST,
+            path_and_query: dialect::path::count_tokens(model),
+            headers: HeaderMap::from_iter([(
+                CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            )]),
+            body: Bytes::from_static(QUESTION),
+        },
+    }
+}
+
+impl Probed {
+    fn fault(error: &'static str) -> Self {
+        Self {
+            is_ok: false,
+            status: None,
+            error: Some(error),
+            message: None,
+            duration_ms: 0,
+            failure: None,
+        }
+    }
+
+    /// What the state machine learns.
+    pub fn outcome(&self) -> ProbeOutcome {
+        if self.is_ok {
+            ProbeOutcome::Served
+        } else {
+            ProbeOutcome::Failed
+        }
+    }
+}

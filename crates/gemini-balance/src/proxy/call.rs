@@ -1,0 +1,183 @@
+//! From a request to a call: what every attempt sends, made once.
+//!
+//! The body is read whole, since another attempt may need it, and looked at without being
+//! rewritten; the documented rewrites are splices that leave every other byte alone.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use dialect::path::Target;
+use dialect::{Dialect, Op, Rewrite, Shape};
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderMap, Method};
+use hyper::body::Incoming;
+
+use crate::app::App;
+use crate::proxy::error::ProxyError;
+use crate::proxy::exchange::Exchange;
+use crate::proxy::read_body::{BodyLimits, read_body};
+use crate::proxy::{caller, headers};
+use crate::random::RequestId;
+
+/// The prefix that Cloudflare's gateway wants before a Google model in an OpenAI body.
+const CLOUDFLARE_MODEL_PREFIX: &str = "google-ai-studio/";
+
+/// What stands for a model where a call has none, as for the list of models.
+const NO_MODEL: &str = "-";
+
+/// One admitted request as every attempt sends it.
+#[derive(Debug)]
+pub(super) struct Call {
+    /// The request's name, for the log.
+    pub(super) request_id: RequestId,
+    pub(super) dialect: Dialect,
+    /// The model that the choice of a key goes by; [`NO_MODEL`] where a call has none.
+    pub(super) model: String,
+    /// What a good answer must look like; `None` where anything may come.
+    pub(super) shape: Option<Shape>,
+    pub(super) method: Method,
+    pub(super) path_and_query: String,
+    /// Header fields without a credential.
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    /// Whether the gateway asked for the usage event and must keep it from the caller.
+    pub(super) is_usage_ours: bool,
+}
+
+/// Waits for a place, reads the body and makes the call.
+///
+/// # Errors
+///
+/// Everything that can be wrong with a request before any upstream is asked.
+///
+/// # Cancellation
+///
+/// What has been taken so far is in the exchange.
+pub(super) async fn prepare(
+    app: &App,
+    exchange: &mut Exchange,
+    head: &Parts,
+    body: Incoming,
+    target: &Target,
+) -> Result<Call, ProxyError> {
+    let admission_began_ms = app.clock.monotonic_ms();
+    exchange.hold_permit(app.admission.admit().await?);
+    let waited_ms = app.clock.monotonic_ms().saturating_sub(admission_began_ms);
+    app.metrics
+        .waited_for_place(Duration::from_millis(waited_ms));
+    let limits = BodyLimits {
+        bytes_max: app.config.limits.body_bytes_max as u64,
+        idle: Duration::from_millis(app.config.limits.body_idle_timeout_ms),
+    };
+    let (body, reservation) = read_body(head, body, limits, &app.body_budget).await?;
+    exchange.hold_body(reservation, body.len());
+
+    let query = head.uri.query().unwrap_or_default();
+    let told = read(target, head, query, &body)?;
+    exchange.describe(&told.model, told.is_stream);
+    let rewrite = Rewrite {
+        include_usage: told.is_usage_ours(app),
+        thinking_extension: told.wants_thinking_extension,
+        model_prefix: told.model_prefix(app, target),
+    };
+    Ok(Call {
+        request_id: exchange.request_id(),
+        dialect: target.dialect,
+        shape: told.shape,
+        method: head.method.clone(),
+        path_and_query: path_and_query(&target.path, query),
+        headers: headers::to_upstream(&head.headers),
+        body: dialect::rewrite(&body, &rewrite)?,
+        is_usage_ours: rewrite.include_usage,
+        model: if told.model.is_empty() {
+            NO_MODEL.to_owned()
+        } else {
+            told.model
+        },
+    })
+}
+
+/// What path, query and body say about a request.
+#[derive(Debug, Default)]
+struct Told {
+    model: String,
+    is_stream: bool,
+    shape: Option<Shape>,
+    is_chat: bool,
+    has_include_usage: bool,
+    wants_thinking_extension: bool,
+}
+
+fn read(target: &Target, head: &Parts, query: &str, body: &[u8]) -> Result<Told, ProxyError> {
+    let in_path = target.model.clone().unwrap_or_default();
+    let is_chat = matches!(target.op, Op::Chat | Op::Completions);
+    let peek = match target.op {
+        Op::Generate | Op::StreamGenerate | Op::Count | Op::Embed => {
+            Some(dialect::peek(target.dialect, body)?)
+        }
+        Op::Chat | Op::Completions | Op::Embeddings => Some(dialect::peek(target.dialect, body)?),
+        Op::ModelList | Op::ModelGet => None,
+        // These are forwarded as they are: a body of theirs need not be what it seems.
+        Op::Responses | Op::Images | Op::Audio | Op::Other if is_json(&head.headers) => {
+            dialect::peek(target.dialect, body).ok()
+        }
+        Op::Responses | Op::Images | Op::Audio | Op::Other => None,
+    };
+    let mut told = Told {
+        model: in_path,
+        is_chat,
+        ..Told::default()
+    };
+    if let Some(peek) = peek {
+        if told.model.is_empty() {
+            told.model = peek.model.unwrap_or_default();
+        }
+        told.is_stream = peek.is_stream && target.dialect == Dialect::OpenAi;
+        told.has_include_usage = peek.has_include_usage;
+        told.wants_thinking_extension = is_chat && peek.wants_thinking_extension;
+    }
+    told.shape = match target.op {
+        Op::StreamGenerate => {
+            told.is_stream = true;
+            let is_sse = query.split('&').any(|pair| pair == "alt=sse");
+            Some(if is_sse { Shape::Sse } else { Shape::JsonArray })
+        }
+        Op::Chat | Op::Completions if told.is_stream => Some(Shape::Sse),
+        Op::Generate | Op::Count | Op::Embed | Op::Chat | Op::Completions => Some(Shape::Json),
+        Op::Embeddings | Op::ModelList | Op::ModelGet => Some(Shape::Json),
+        Op::Responses | Op::Images | Op::Audio | Op::Other => None,
+    };
+    Ok(told)
+}
+
+impl Told {
+    /// Whether usage must be asked for, since a stream tells it only when asked.
+    fn is_usage_ours(&self, app: &App) -> bool {
+        app.config.upstream.meter_openai_streams
+            && self.is_chat
+            && self.is_stream
+            && !self.has_include_usage
+    }
+
+    fn model_prefix(&self, app: &App, target: &Target) -> Option<&'static str> {
+        let is_wanted = app.config.upstream.cloudflare && target.dialect == Dialect::OpenAi;
+        (is_wanted && !self.model.is_empty()).then_some(CLOUDFLARE_MODEL_PREFIX)
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.to_ascii_lowercase().starts_with("application/json"))
+}
+
+fn path_and_query(path: &str, query: &str) -> String {
+    let query = caller::query_without_credentials(query);
+    if query.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{query}")
+    }
+}

@@ -1,0 +1,169 @@
+//! Who is calling: the places in which a user key may stand, all of them equal.
+
+use dialect::path::Asker;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
+use crate::proxy::error::ProxyError;
+
+/// Header fields that carry a bare key.
+const KEY_HEADERS: [&str; 3] = ["x-goog-api-key", "x-api-key", "api-key"];
+/// Longest credential that is looked at; no key of ours comes near.
+const CREDENTIAL_BYTES_MAX: usize = 1024;
+
+/// What tells the dialects apart on the paths that they share.
+pub(super) fn asker(head: &Parts) -> Asker {
+    let has_header = |name: &str| {
+        head.headers
+            .get(name)
+            .is_some_and(|value| !value.is_empty())
+    };
+    let query = head.uri.query().unwrap_or_default();
+    Asker {
+        has_google_key: has_header("x-goog-api-key")
+            || query.split('&').any(|pair| pair.starts_with("key=")),
+        has_google_client: has_header("x-goog-api-client"),
+    }
+}
+
+/// Finds the one user key of a request.
+///
+/// Empty values do not count: some clients send an empty `x-goog-api-key` beside a bearer.
+///
+/// # Errors
+///
+/// [`ProxyError::NoCredential`] without any, [`ProxyError::ConflictingCredentials`] with two
+/// that differ.
+pub(super) fn credential(head: &Parts) -> Result<String, ProxyError> {
+    let mut found: Option<String> = None;
+    let headers = KEY_HEADERS
+        .iter()
+        .flat_map(|name| head.headers.get_all(*name))
+        .filter_map(|value| value.to_str().ok());
+    let bearers = head
+        .headers
+        .get_all(AUTHORIZATION)
+        .into_iter()
+        .filter_map(|value| bearer(value.to_str().ok()?));
+    let in_query = query_key(head.uri.query().unwrap_or_default());
+    for candidate in headers.chain(bearers).map(str::to_owned).chain(in_query) {
+        let candidate = candidate.trim();
+        if candidate.is_empty() {
+            continue;
+        }
+        match &found {
+            None => found = Some(candidate.to_owned()),
+            Some(first) if first == candidate => {}
+            Some(_) => return Err(ProxyError::ConflictingCredentials),
+        }
+    }
+    found
+        .filter(|credential| credential.len() <= CREDENTIAL_BYTES_MAX)
+        .ok_or(ProxyError::NoCredential)
+}
+
+/// The token of an `Authorization: Bearer` value.
+pub(super) fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.trim().split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then_some(token.trim())
+}
+
+/// The `key` parameters of a query, decoded.
+fn query_key(query: &str) -> impl Iterator<Item = String> {
+    query.split('&').filter_map(|pair| {
+        let value = pair.strip_prefix("key=")?;
+        Some(
+            percent_encoding::percent_decode_str(value)
+                .decode_utf8_lossy()
+                .into_owned(),
+        )
+    })
+}
+
+/// A query as it goes upstream: without the caller's credentials, otherwise untouched.
+pub(super) fn query_without_credentials(query: &str) -> String {
+    let is_kept = |pair: &&str| {
+        let name = pair.split('=').next().unwrap_or_default();
+        !matches!(name, "key" | "access_token")
+    };
+    query
+        .split('&')
+        .filter(is_kept)
+        .collect::<Vec<_>>()
+        .join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(headers: &[(&str, &str)], uri: &str) -> Parts {
+        let mut request = http::Request::builder().uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn every_carrier_lets_the_same_key_in() {
+        let carriers = [
+            head(&[("authorization", "Bearer k1")], "/"),
+            head(&[("authorization", "bearer  k1 ")], "/"),
+            head(&[("x-goog-api-key", "k1")], "/"),
+            head(&[("x-api-key", "k1")], "/"),
+            head(&[("api-key", "k1")], "/"),
+            head(&[], "/?alt=sse&key=k1"),
+            head(
+                &[("x-goog-api-key", ""), ("authorization", "Bearer k1")],
+                "/?key=k1",
+            ),
+        ];
+
+        for carrier in carriers {
+            assert_eq!(credential(&carrier).unwrap(), "k1");
+        }
+    }
+
+    #[test]
+    fn two_different_credentials_are_refused() {
+        let both = head(
+            &[("authorization", "Bearer k1"), ("x-goog-api-key", "k2")],
+            "/",
+        );
+
+        assert!(matches!(
+            credential(&both),
+            Err(ProxyError::ConflictingCredentials)
+        ));
+    }
+
+    #[test]
+    fn nothing_basic_or_oversized_counts_as_a_credential() {
+        let long = "x".repeat(CREDENTIAL_BYTES_MAX + 1);
+
+        for none in [
+            head(&[], "/"),
+            head(&[("authorization", "Basic azE=")], "/"),
+            head(&[("x-goog-api-key", " ")], "/?key="),
+            head(&[("x-api-key", &long)], "/"),
+        ] {
+            assert!(matches!(credential(&none), Err(ProxyError::NoCredential)));
+        }
+    }
+
+    #[test]
+    fn only_credentials_leave_the_query() {
+        assert_eq!(
+            query_without_credentials("alt=sse&key=k1&%24x=1"),
+            "alt=sse&%24x=1"
+        );
+        assert_eq!(query_without_credentials("key=k1"), "");
+        assert_eq!(
+            query_without_credentials("keys=1&monkey=2"),
+            "keys=1&monkey=2"
+        );
+    }
+}

@@ -1,0 +1,391 @@
+//! An exchange: one admitted request until its last byte, and the owner of its fate.
+//!
+//! Whatever happens, and also when the future or the body that owns it is simply dropped, an
+//! exchange ends exactly once: the key goes back with a verdict, the permit and the memory are
+//! free again, and exactly one log row is marked final.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dialect::path::Target;
+use dialect::{Dialect, Op, Usage};
+use keypool::Verdict;
+
+use crate::admission::{Permit, Reservation};
+use crate::app::App;
+use crate::log_row::{LogRow, Tokens};
+use crate::metrics::{Ended, Operation, Provider};
+use crate::pool::{Lease, ServiceKey};
+use crate::proxy::error::ProxyError;
+use crate::random::RequestId;
+use crate::user_keys::UserKey;
+
+/// The status of a request whose caller left before its end (as nginx has it).
+const STATUS_CALLER_LEFT: u16 = 499;
+/// The error kind of such a request.
+const CALLER_LEFT: &str = "client_closed";
+
+/// Who asks for what.
+#[derive(Debug)]
+pub(super) struct Subject {
+    pub(super) request_id: RequestId,
+    pub(super) caller: Arc<UserKey>,
+    pub(super) dialect: Dialect,
+    pub(super) op: Op,
+    /// Empty where a call has none.
+    pub(super) model: String,
+    pub(super) is_stream: bool,
+}
+
+/// One admitted request until its last byte.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    app: Arc<App>,
+    subject: Subject,
+    began_ms: u64,
+    permit: Option<Permit>,
+    reservation: Option<Reservation>,
+    bytes_in: u64,
+    attempts: u32,
+    current: Option<Current>,
+    /// The last attempt that failed: final, unless another follows.
+    failed: Option<LogRow>,
+    last_key: Option<Arc<ServiceKey>>,
+    is_ended: bool,
+}
+
+/// The attempt under way.
+#[derive(Debug)]
+struct Current {
+    lease: Lease,
+    began_ms: u64,
+    first_byte_ms: Option<u64>,
+    bytes_out: u64,
+    usage: Option<Usage>,
+}
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub(super) struct Ending<'a> {
+    /// The upstream's status, or the one that the caller was given.
+    pub(super) status: u16,
+    /// A stable code; `None` for success.
+    pub(super) error: Option<&'static str>,
+    /// What it says about the key.
+    pub(super) verdict: Verdict,
+    /// The upstream's words, redacted.
+    pub(super) reason: &'a str,
+}
+
+impl Subject {
+    /// The subject of a request whose body is not known yet.
+    pub(super) fn of(request_id: RequestId, caller: Arc<UserKey>, target: &Target) -> Self {
+        Self {
+            request_id,
+            caller,
+            dialect: target.dialect,
+            op: target.op,
+            model: target.model.clone().unwrap_or_default(),
+            is_stream: target.op == Op::StreamGenerate,
+        }
+    }
+}
+
+impl Exchange {
+    /// Begins an exchange: from here on it ends exactly once.
+    pub(super) fn begin(app: Arc<App>, subject: Subject) -> Self {
+        let began_ms = app.clock.monotonic_ms();
+        app.metrics.request_started();
+        app.pool.count_request();
+        Self {
+            app,
+            subject,
+            began_ms,
+            permit: None,
+            reservation: None,
+            bytes_in: 0,
+            attempts: 0,
+            current: None,
+            failed: None,
+            last_key: None,
+            is_ended: false,
+        }
+    }
+
+    /// The name of this exchange in every log line, row and answer.
+    pub(super) fn request_id(&self) -> RequestId {
+        self.subject.request_id
+    }
+
+    /// The protocol that the caller speaks.
+    pub(super) fn dialect(&self) -> Dialect {
+        self.subject.dialect
+    }
+
+    /// When the exchange began, on the monotonic clock.
+    pub(super) fn began_ms(&self) -> u64 {
+        self.began_ms
+    }
+
+    /// Keeps a place among the concurrent requests until the last byte.
+    pub(super) fn hold_permit(&mut self, permit: Permit) {
+        self.permit = Some(permit);
+    }
+
+    /// Keeps a body's memory for as long as it may be sent once more.
+    pub(super) fn hold_body(&mut self, reservation: Reservation, bytes: usize) {
+        self.reservation = Some(reservation);
+        self.bytes_in = bytes as u64;
+    }
+
+    /// Notes what the body says about the request.
+    pub(super) fn describe(&mut self, model: &str, is_stream: bool) {
+        model.clone_into(&mut self.subject.model);
+        self.subject.is_stream = is_stream;
+    }
+
+    /// Begins the next attempt; the one before it was not the last.
+    pub(super) fn begin_attempt(&mut self, lease: Lease) -> Arc<ServiceKey> {
+        if let Some(row) = self.failed.take() {
+            self.app.journal.record(row);
+        }
+        self.attempts += 1;
+        let key = Arc::clone(lease.key());
+        self.last_key = Some(Arc::clone(&key));
+        self.current = Some(Current {
+            lease,
+            began_ms: self.app.clock.monotonic_ms(),
+            first_byte_ms: None,
+            bytes_out: 0,
+            usage: None,
+        });
+        key
+    }
+
+    /// Notes bytes on their way to the caller.
+    pub(super) fn passed(&mut self, bytes: usize, now_ms: u64) {
+        if let Some(current) = &mut self.current {
+            current.first_byte_ms.get_or_insert(now_ms);
+            current.bytes_out += bytes as u64;
+            current.lease.touch(now_ms);
+        }
+    }
+
+    /// Notes what the answer says it cost.
+    pub(super) fn metered(&mut self, usage: Option<&Usage>) {
+        if let Some(current) = &mut self.current {
+            current.usage = usage.cloned();
+        }
+    }
+
+    /// Ends an attempt that may be followed by another.
+    pub(super) fn fail_attempt(&mut self, ending: &Ending<'_>) {
+        self.failed = self.settle(ending);
+    }
+
+    /// Ends the exchange with its current attempt.
+    pub(super) fn end(&mut self, ending: &Ending<'_>) {
+        let row = self.settle(ending);
+        self.finish(row, ending.status, ending.error);
+    }
+
+    /// Ends the exchange with an answer of ours.
+    pub(super) fn refuse(&mut self, error: &ProxyError) {
+        let (status, code) = (error.status().as_u16(), error.code());
+        let row = match self.failed.take() {
+            Some(row) => LogRow {
+                status: Some(status),
+                ..row
+            },
+            None => self.row_without_key(status, code),
+        };
+        self.finish(Some(row), status, Some(code));
+    }
+
+    /// Ends the exchange with the refusal of its last attempt, passed on.
+    pub(super) fn pass_on(&mut self, status: u16, code: &'static str) {
+        let row = self.failed.take();
+        self.finish(row, status, Some(code));
+    }
+
+    /// Gives the key back and makes the attempt's row.
+    fn settle(&mut self, ending: &Ending<'_>) -> Option<LogRow> {
+        let current = self.current.take()?;
+        let row = self.row(&current, ending);
+        self.app.metrics.attempt_ended(ending.error.unwrap_or("ok"));
+        if let Some(error) = ending.error {
+            tracing::debug!(
+                request_id = %self.subject.request_id,
+                key.id = %current.lease.key().identifier,
+                model = %self.subject.model,
+                attempt = self.attempts,
+                status = ending.status,
+                error,
+                reason = ending.reason,
+                "attempt failed"
+            );
+        }
+        current.lease.settle(ending.verdict, ending.reason);
+        Some(row)
+    }
+
+    fn count(&self, row: &LogRow, status: u16, error: Option<&'static str>, duration_ms: u64) {
+        self.app.metrics.request_ended(&Ended {
+            operation: operation(self.subject.op),
+            provider: Provider::Gemini,
+            model: &row.model,
+            status,
+            error,
+            duration: Duration::from_millis(duration_ms),
+            first_chunk: row
+                .first_byte_ms
+                .filter(|_| row.is_stream)
+                .map(|ms| Duration::from_millis(u64::from(ms))),
+            input_tokens: row.tokens.prompt.map(u64::from),
+            output_tokens: row.tokens.completion.map(u64::from),
+        });
+    }
+
+    /// The row of an attempt.
+    fn row(&self, current: &Current, ending: &Ending<'_>) -> LogRow {
+        let now_ms = self.app.clock.monotonic_ms();
+        let first_byte_ms = current
+            .first_byte_ms
+            .map(|at| at.saturating_sub(current.began_ms));
+        LogRow {
+            service_key_id: Some(current.lease.key().id.0.cast_signed()),
+            status: Some(ending.status),
+            error_kind: ending.error.map(Cow::Borrowed),
+            tokens: current.usage.as_ref().map(tokens).unwrap_or_default(),
+            first_byte_ms: first_byte_ms.map(clamped),
+            duration_ms: clamped(now_ms.saturating_sub(current.began_ms)),
+            bytes_out: current.bytes_out,
+            ..self.blank_row(current.began_ms, now_ms)
+        }
+    }
+
+    /// The row of an exchange that never got as far as a key.
+    fn row_without_key(&self, status: u16, error: &'static str) -> LogRow {
+        let now_ms = self.app.clock.monotonic_ms();
+        LogRow {
+            status: Some(status),
+            error_kind: Some(Cow::Borrowed(error)),
+            duration_ms: clamped(now_ms.saturating_sub(self.began_ms)),
+            ..self.blank_row(self.began_ms, now_ms)
+        }
+    }
+
+    fn blank_row(&self, began_ms: u64, now_ms: u64) -> LogRow {
+        let ago_ms = i64::try_from(now_ms.saturating_sub(began_ms)).unwrap_or(0);
+        LogRow {
+            request_id: self.subject.request_id,
+            started_at_ms: self.app.clock.wall_ms().saturating_sub(ago_ms),
+            user_key_id: Some(self.subject.caller.id),
+            service_key_id: None,
+            model: self.subject.model.clone(),
+            dialect: Cow::Borrowed(dialect_name(self.subject.dialect)),
+            operation: Cow::Borrowed(self.subject.op.name()),
+            is_stream: self.subject.is_stream,
+            status: None,
+            error_kind: None,
+            attempt: u16::try_from(self.attempts).unwrap_or(u16::MAX),
+            is_final: false,
+            tokens: Tokens::default(),
+            first_byte_ms: None,
+            duration_ms: 0,
+            bytes_in: self.bytes_in,
+            bytes_out: 0,
+        }
+    }
+
+    fn finish(&mut self, row: Option<LogRow>, status: u16, error: Option<&'static str>) {
+        if self.is_ended {
+            return;
+        }
+        self.is_ended = true;
+        let now_ms = self.app.clock.monotonic_ms();
+        let duration_ms = now_ms.saturating_sub(self.began_ms);
+        let row = row.unwrap_or_else(|| self.row_without_key(status, error.unwrap_or_default()));
+        self.count(&row, status, error, duration_ms);
+        tracing::info!(
+            request_id = %self.subject.request_id,
+            user = %self.subject.caller.name,
+            key.id = self.last_key.as_ref().map_or("-", |key| key.identifier.as_str()),
+            model = %self.subject.model,
+            stream = self.subject.is_stream,
+            status,
+            error = error.unwrap_or("-"),
+            attempts = self.attempts,
+            duration_ms,
+            tokens = row.tokens.total.unwrap_or(0),
+            "request ended"
+        );
+        self.app.journal.record(LogRow {
+            is_final: true,
+            ..row
+        });
+        self.permit = None;
+        self.reservation = None;
+    }
+}
+
+impl Drop for Exchange {
+    /// The caller left: nothing was learnt about the key.
+    fn drop(&mut self) {
+        if self.is_ended {
+            return;
+        }
+        let ending = Ending {
+            status: STATUS_CALLER_LEFT,
+            error: Some(CALLER_LEFT),
+            verdict: Verdict::Blameless,
+            reason: "",
+        };
+        let row = self.settle(&ending).or_else(|| {
+            let row = self.failed.take()?;
+            let error_kind = Some(CALLER_LEFT.into());
+            Some(LogRow {
+                status: Some(STATUS_CALLER_LEFT),
+                error_kind,
+                ..row
+            })
+        });
+        self.finish(row, STATUS_CALLER_LEFT, Some(CALLER_LEFT));
+    }
+}
+
+/// The word for a dialect in the log.
+fn dialect_name(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::OpenAi => "openai",
+        Dialect::Gemini => "gemini",
+    }
+}
+
+fn operation(op: Op) -> Operation {
+    match op {
+        Op::Chat | Op::Completions | Op::Responses => Operation::Chat,
+        Op::Generate | Op::StreamGenerate => Operation::GenerateContent,
+        Op::Embed | Op::Embeddings => Operation::Embeddings,
+        Op::Count | Op::Images | Op::Audio | Op::ModelList | Op::ModelGet | Op::Other => {
+            Operation::Other
+        }
+    }
+}
+
+fn tokens(usage: &Usage) -> Tokens {
+    let clamp = |count: Option<u64>| count.map(clamped);
+    Tokens {
+        prompt: clamp(usage.prompt),
+        completion: clamp(usage.completion),
+        cached: clamp(usage.cached),
+        thinking: clamp(usage.thinking),
+        total: clamp(usage.total),
+    }
+}
+
+/// A number as the log keeps it: what is larger than four billion is not worth telling apart.
+fn clamped(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

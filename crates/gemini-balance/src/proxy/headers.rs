@@ -1,0 +1,127 @@
+//! Which header fields cross, in each direction.
+//!
+//! Both directions are allow lists: what is not named stops here, so that no caller's cookie,
+//! address or credential reaches the upstream and nothing of the upstream's house reaches a
+//! caller. The one credential that goes upstream is put in by the client on the way out.
+
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_DISPOSITION, CONTENT_LANGUAGE,
+    CONTENT_LENGTH, CONTENT_TYPE, HeaderName, RETRY_AFTER, USER_AGENT,
+};
+use http::{HeaderMap, HeaderValue};
+
+/// Request fields that go upstream as they came.
+static TO_UPSTREAM: [HeaderName; 11] = [
+    ACCEPT,
+    ACCEPT_LANGUAGE,
+    CONTENT_TYPE,
+    USER_AGENT,
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("openai-beta"),
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+    HeaderName::from_static("x-goog-api-client"),
+    HeaderName::from_static("x-goog-request-params"),
+    HeaderName::from_static("x-server-timeout"),
+];
+
+/// Response fields that go to the caller as they came.
+static TO_CALLER: [HeaderName; 15] = [
+    CONTENT_DISPOSITION,
+    CONTENT_LANGUAGE,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    RETRY_AFTER,
+    HeaderName::from_static("openai-processing-ms"),
+    HeaderName::from_static("openai-version"),
+    HeaderName::from_static("server-timing"),
+    HeaderName::from_static("x-gemini-service-tier"),
+    HeaderName::from_static("x-ratelimit-limit-requests"),
+    HeaderName::from_static("x-ratelimit-limit-tokens"),
+    HeaderName::from_static("x-ratelimit-remaining-requests"),
+    HeaderName::from_static("x-ratelimit-remaining-tokens"),
+    HeaderName::from_static("x-ratelimit-reset-requests"),
+    HeaderName::from_static("x-ratelimit-reset-tokens"),
+];
+
+const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
+
+/// The caller's header fields as they go upstream, without any credential.
+///
+/// `accept-encoding: identity` keeps answers readable for the tap; callers that would have taken
+/// a compressed answer take a plain one too.
+pub(super) fn to_upstream(inbound: &HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(TO_UPSTREAM.len() + 4);
+    copy(inbound, &mut headers, &TO_UPSTREAM);
+    headers.insert(ACCEPT_ENCODING, IDENTITY);
+    headers
+}
+
+/// The upstream's header fields as they go to the caller.
+pub(super) fn to_caller(upstream: &HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(6);
+    copy(upstream, &mut headers, &TO_CALLER);
+    headers
+}
+
+fn copy(from: &HeaderMap, to: &mut HeaderMap, names: &[HeaderName]) {
+    for name in names {
+        if let Some(value) = from.get(name) {
+            to.insert(name.clone(), value.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_credential_cookie_or_address_of_a_caller_goes_upstream() {
+        let mut inbound = HeaderMap::new();
+        for name in [
+            "authorization",
+            "x-goog-api-key",
+            "x-api-key",
+            "api-key",
+            "cookie",
+            "proxy-authorization",
+            "forwarded",
+            "x-forwarded-for",
+            "openai-organization",
+            "openai-project",
+            "connection",
+            "x-secret",
+            "host",
+            "cf-aig-authorization",
+        ] {
+            inbound.insert(name, HeaderValue::from_static("leak"));
+        }
+        inbound.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+
+        let outbound = to_upstream(&inbound);
+
+        assert_eq!(outbound.len(), 2);
+        assert!(outbound.values().all(|value| value != "leak"));
+    }
+
+    #[test]
+    fn nothing_of_the_upstreams_house_reaches_a_caller() {
+        let mut upstream = HeaderMap::new();
+        for name in [
+            "set-cookie",
+            "location",
+            "x-goog-api-key",
+            "server",
+            "alt-svc",
+            "via",
+        ] {
+            upstream.insert(name, HeaderValue::from_static("house"));
+        }
+        upstream.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+
+        let headers = to_caller(&upstream);
+
+        assert_eq!(headers.len(), 1);
+    }
+}

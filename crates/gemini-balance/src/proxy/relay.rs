@@ -1,0 +1,338 @@
+//! The response body: pass the frame, show it to the tap, end the exchange.
+//!
+//! The same bytes go on as they came; there is no channel, no task and no copy between the
+//! upstream and the caller. Three traps, each with a test: a body of known length may never be
+//! polled to its end, so its end is looked for after every frame; a caller who leaves after the
+//! protocol's last event has everything; and an upstream that breaks off inside an event must
+//! not swallow the error event that follows.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use dialect::{Shape, Tap, UsageFilter};
+use http_body::{Body, Frame, SizeHint};
+use keypool::Verdict;
+use tokio::time::{Instant, Sleep};
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use crate::app::App;
+use crate::config::Limits;
+use crate::proxy::attempt::{Accepted, Fault};
+use crate::proxy::error::ProxyError;
+use crate::proxy::exchange::{Ending, Exchange};
+use crate::proxy::judge::judge_failure;
+use crate::proxy::serve::circumstances;
+use crate::upstream::AnswerBody;
+
+/// The error kind of a stream that ended without a finish reason.
+const INCOMPLETE: &str = "stream_incomplete";
+
+/// The answer broke off and its framing has no place for an error: the connection is closed.
+#[derive(Debug, thiserror::Error)]
+#[error("the upstream's answer broke off")]
+pub(crate) struct Broken;
+
+/// An answer on its way to the caller.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    app: Arc<App>,
+    exchange: Exchange,
+    body: AnswerBody,
+    tap: Option<Tap>,
+    shape: Option<Shape>,
+    filter: Option<UsageFilter>,
+    status: u16,
+    is_close_delimited: bool,
+    /// Bytes ready for the caller.
+    queue: VecDeque<Bytes>,
+    /// How it ends once the queue is empty; nothing joins the queue any more.
+    end: Option<End>,
+    last_frame_ms: u64,
+    last_sent_ms: u64,
+    pace: Pace,
+    timer: Pin<Box<Sleep>>,
+    drained: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+#[derive(Debug)]
+struct End {
+    error: Option<&'static str>,
+    verdict: Verdict,
+    reason: String,
+    /// Whether the connection must be closed, for lack of another way to say that it broke.
+    is_cut: bool,
+}
+
+/// How long a stream may be silent, and how long its caller is left without a sign of life.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    idle: Duration,
+    heartbeat: Duration,
+}
+
+impl Pace {
+    fn of(limits: &Limits) -> Self {
+        let idle = Duration::from_millis(limits.stream_idle_timeout_ms);
+        let heartbeat = match limits.heartbeat_ms {
+            0 => Duration::MAX,
+            ms => Duration::from_millis(ms),
+        };
+        Self { idle, heartbeat }
+    }
+}
+
+impl Relay {
+    pub(super) fn new(
+        app: &Arc<App>,
+        exchange: Exchange,
+        accepted: Accepted,
+        filter: Option<UsageFilter>,
+    ) -> Self {
+        let now_ms = app.clock.monotonic_ms();
+        let is_close_delimited = accepted.is_close_delimited();
+        let pace = Pace::of(&app.config.limits);
+        let mut relay = Self {
+            timer: Box::pin(tokio::time::sleep(pace.idle.min(pace.heartbeat))),
+            pace,
+            drained: Box::pin(app.lifecycle.drained().clone().cancelled_owned()),
+            app: Arc::clone(app),
+            exchange,
+            body: accepted.body,
+            tap: accepted.tap,
+            shape: accepted.shape,
+            filter,
+            status: accepted.head.status.as_u16(),
+            is_close_delimited,
+            queue: VecDeque::new(),
+            end: None,
+            last_frame_ms: now_ms,
+            last_sent_ms: now_ms,
+        };
+        for chunk in accepted.held {
+            relay.enqueue(chunk);
+        }
+        if accepted.is_whole || relay.body.is_end_stream() {
+            relay.upstream_ended();
+        }
+        relay
+    }
+
+    /// Shows a chunk to the tap and puts it in the queue.
+    fn take(&mut self, chunk: Bytes) {
+        if let Some(tap) = &mut self.tap {
+            tap.see(&chunk);
+        }
+        self.enqueue(chunk);
+    }
+
+    fn enqueue(&mut self, chunk: Bytes) {
+        match &mut self.filter {
+            None => self.queue.push_back(chunk),
+            Some(filter) => self.queue.extend(filter.pass(chunk)),
+        }
+    }
+
+    /// The upstream has sent everything that it will.
+    fn upstream_ended(&mut self) {
+        if self.end.is_some() {
+            return;
+        }
+        if let Some(rest) = self.filter.as_mut().and_then(UsageFilter::finish) {
+            self.queue.push_back(rest);
+        }
+        let Some(tap) = &mut self.tap else {
+            return self.end_with(None, Verdict::Healthy, String::new());
+        };
+        tap.end();
+        let seen = tap.seen();
+        if let Some(failure) = &seen.error {
+            let circumstances = circumstances(&self.app);
+            let (verdict, _) = judge_failure(failure.kind, failure.retry_after_ms, circumstances);
+            let (code, reason) = (failure.kind.code(), failure.message.clone());
+            return self.end_with(Some(code), verdict, reason);
+        }
+        if seen.is_finished {
+            return self.end_with(None, Verdict::Healthy, String::new());
+        }
+        match self.shape {
+            // Where the closed connection is the only end there is, an upstream that dies looks
+            // like one that is done; without a finish reason the caller must not believe it.
+            Some(Shape::Sse | Shape::JsonArray) if self.is_close_delimited => {
+                self.break_off(
+                    &ProxyError::UpstreamBroke,
+                    Fault::Truncated.code(),
+                    Verdict::Faulty,
+                );
+            }
+            _ => self.end_with(Some(INCOMPLETE), Verdict::Blameless, String::new()),
+        }
+    }
+
+    /// Ends a stream before its time with one error event, or the connection where there is no
+    /// room for one.
+    fn break_off(&mut self, error: &ProxyError, code: &'static str, verdict: Verdict) {
+        if let Some(rest) = self.filter.as_mut().and_then(UsageFilter::finish) {
+            self.queue.push_back(rest);
+        }
+        let last_words = match (&self.tap, self.shape) {
+            (Some(tap), Some(Shape::Sse)) if !tap.seen().at_boundary => {
+                // The broken event is closed first, or it would swallow the error.
+                self.queue.push_back(Bytes::from_static(b"\n\n"));
+                Some(error.event(self.exchange.dialect()))
+            }
+            (Some(tap), _) => error
+                .with_body(|body| tap.closing_error(body))
+                .map(Bytes::from),
+            (None, _) => None,
+        };
+        let is_cut = last_words.is_none();
+        self.queue.extend(last_words);
+        self.end_with(Some(code), verdict, String::new());
+        if let Some(end) = &mut self.end {
+            end.is_cut = is_cut;
+        }
+    }
+
+    fn end_with(&mut self, error: Option<&'static str>, verdict: Verdict, reason: String) {
+        self.end = Some(End {
+            error,
+            verdict,
+            reason,
+            is_cut: false,
+        });
+        if self.queue.is_empty() {
+            self.speak_end();
+        }
+    }
+
+    /// Ends the exchange as decided; doing so twice changes nothing.
+    fn speak_end(&mut self) {
+        let Some(end) = &self.end else { return };
+        self.exchange
+            .metered(self.tap.as_ref().and_then(|tap| tap.seen().usage.as_ref()));
+        self.exchange.end(&Ending {
+            status: self.status,
+            error: end.error,
+            verdict: end.verdict,
+            reason: &end.reason,
+        });
+    }
+
+    /// What time asks for while the upstream is silent: the end of the drain, the idle limit, a
+    /// heartbeat. Ready when something has joined the queue or the end has been decided.
+    fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.drained.as_mut().poll(cx).is_ready() {
+            let error = ProxyError::Draining;
+            self.break_off(&error, error.code(), Verdict::Blameless);
+            return Poll::Ready(());
+        }
+        loop {
+            ready!(self.timer.as_mut().poll(cx));
+            let Pace { idle, heartbeat } = self.pace;
+            let now_ms = self.app.clock.monotonic_ms();
+            let since = |at_ms: u64| Duration::from_millis(now_ms.saturating_sub(at_ms));
+            let (silent, unsent) = (since(self.last_frame_ms), since(self.last_sent_ms));
+            if silent >= idle {
+                let fault = Fault::StreamIdle;
+                self.break_off(&fault.error(), fault.code(), Verdict::Faulty);
+                return Poll::Ready(());
+            }
+            // A heartbeat that is due but not safe here is due again a whole pause later.
+            let is_due = unsent >= heartbeat;
+            let next_beat = if is_due {
+                heartbeat
+            } else {
+                heartbeat - unsent
+            };
+            self.timer
+                .as_mut()
+                .reset(Instant::now() + next_beat.min(idle - silent));
+            if is_due && self.may_beat() {
+                let beat = self.exchange.dialect().heartbeat();
+                self.queue.push_back(Bytes::from_static(beat));
+                return Poll::Ready(());
+            }
+        }
+    }
+
+    /// Whether a heartbeat is safe here: between two events, when nothing is held back either.
+    fn may_beat(&self) -> bool {
+        let is_between_events = self.tap.as_ref().is_some_and(|tap| tap.seen().at_boundary);
+        self.shape == Some(Shape::Sse) && is_between_events
+    }
+}
+
+impl Body for Relay {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let this = self.get_mut();
+        loop {
+            if let Some(chunk) = this.queue.pop_front() {
+                this.last_sent_ms = this.app.clock.monotonic_ms();
+                this.exchange.passed(chunk.len(), this.last_sent_ms);
+                // A body of known length is not polled again after its last byte.
+                if this.queue.is_empty() {
+                    this.speak_end();
+                }
+                return Poll::Ready(Some(Ok(Frame::data(chunk))));
+            }
+            match &this.end {
+                Some(end) if end.is_cut => return Poll::Ready(Some(Err(Broken))),
+                Some(_) => return Poll::Ready(None),
+                None => {}
+            }
+            match Pin::new(&mut this.body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    this.last_frame_ms = this.app.clock.monotonic_ms();
+                    if let Ok(chunk) = frame.into_data() {
+                        this.take(chunk);
+                    }
+                    if this.body.is_end_stream() {
+                        this.upstream_ended();
+                    }
+                }
+                Poll::Ready(Some(Err(_))) => {
+                    let fault = Fault::Truncated;
+                    this.break_off(&fault.error(), fault.code(), Verdict::Faulty);
+                }
+                Poll::Ready(None) => this.upstream_ended(),
+                Poll::Pending => ready!(this.poll_time(cx)),
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.queue.is_empty() && self.end.as_ref().is_some_and(|end| !end.is_cut)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}
+
+impl Drop for Relay {
+    /// A caller who leaves after the protocol's last event has everything.
+    fn drop(&mut self) {
+        let Some(tap) = &self.tap else { return };
+        let seen = tap.seen();
+        self.exchange.metered(seen.usage.as_ref());
+        if seen.is_finished && seen.error.is_none() && self.queue.is_empty() {
+            self.end.get_or_insert(End {
+                error: None,
+                verdict: Verdict::Healthy,
+                reason: String::new(),
+                is_cut: false,
+            });
+            self.speak_end();
+        }
+    }
+}

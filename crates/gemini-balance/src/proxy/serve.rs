@@ -1,0 +1,358 @@
+//! The search for a key that serves: one attempt after the other until one is accepted or
+//! nothing is left to try.
+//!
+//! A try that fails on a key's side costs the request nothing but the round trip. A try that
+//! fails on the upstream's side counts, and takes from a budget that the whole pool shares, so
+//! that an upstream in trouble is not buried under retries.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use dialect::{Dialect, Shape, UsageFilter};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use keypool::KeyId;
+
+use crate::app::{App, Worker};
+use crate::clock::next_midnight_los_angeles_ms;
+use crate::pool::{Lease, ServiceKey};
+use crate::proxy::attempt::{Accepted, Fault, Outcome, Refused, attempt};
+use crate::proxy::call::Call;
+use crate::proxy::error::ProxyError;
+use crate::proxy::exchange::{Ending, Exchange};
+use crate::proxy::headers;
+use crate::proxy::judge::{Circumstances, Next, judge};
+use crate::proxy::relay::Relay;
+
+/// Tries that may fail on the upstream's side when the configuration does not say.
+const UPSTREAM_TRIES_MAX: u32 = 3;
+/// The first pause after a failure on the upstream's side; doubles. A pause after a key's
+/// failure would help nobody: the next key is another budget.
+const BACK_OFF: Duration = Duration::from_millis(50);
+
+/// What became of a request.
+pub(super) enum Served {
+    /// An answer is on its way.
+    Accepted {
+        /// Status and the header fields that cross.
+        head: Head,
+        /// The body.
+        relay: Box<Relay>,
+    },
+    /// No.
+    Refused(Answer),
+}
+
+/// Status and header fields of an accepted answer.
+pub(super) struct Head {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+}
+
+/// A refusal, the gateway's own or the upstream's.
+pub(super) enum Answer {
+    /// Ours.
+    Own(ProxyError),
+    /// The upstream's, as it came.
+    Upstream {
+        /// Its status.
+        status: StatusCode,
+        /// The header fields that cross.
+        headers: HeaderMap,
+        /// Its body, without our key should it name it.
+        body: Bytes,
+    },
+}
+
+/// What has been tried so far.
+#[derive(Default)]
+struct Tried {
+    /// Keys that failed by themselves: never tried again.
+    keys: Vec<KeyId>,
+    /// Keys under which the upstream failed: others go first.
+    under_fault: Vec<KeyId>,
+    faults: u32,
+    /// What the caller is told if nothing better comes.
+    last: Option<Failed>,
+}
+
+/// The last failure, ready to be passed on.
+struct Failed {
+    answer: Answer,
+    code: &'static str,
+    is_upstreams: bool,
+}
+
+/// Tries keys until an answer is accepted or nothing is left to try.
+///
+/// # Cancellation
+///
+/// Dropping the future ends the exchange: the caller left.
+pub(super) async fn serve(worker: Arc<Worker>, mut exchange: Exchange, call: Call) -> Served {
+    let app = Arc::clone(&worker.app);
+    let drained = app.lifecycle.drained().clone();
+    let mut tried = Tried::default();
+    loop {
+        let left = time_left(&worker, &exchange);
+        let search_began_ms = app.clock.monotonic_ms();
+        let searching = find_lease(&worker, &call, &tried, left);
+        let lease = tokio::select! {
+            biased;
+            lease = searching => lease,
+            () = drained.cancelled() => Err(ProxyError::Draining),
+        };
+        let searched_ms = app.clock.monotonic_ms().saturating_sub(search_began_ms);
+        app.metrics
+            .waited_for_key(Duration::from_millis(searched_ms));
+        let lease = match lease {
+            Ok(lease) => lease,
+            Err(error) => return tried.give_up(exchange, error),
+        };
+        let key = exchange.begin_attempt(lease);
+        let limit = time_left(&worker, &exchange);
+        let outcome = tokio::select! {
+            biased;
+            outcome = attempt(&worker, &call, &key, limit) => outcome,
+            () = drained.cancelled() => {
+                let error = ProxyError::Draining;
+                exchange.refuse(&error);
+                return Served::Refused(Answer::Own(error));
+            }
+        };
+        let (verdict, next) = judge(&outcome, || circumstances(&app));
+        let failed = match outcome {
+            Outcome::Accepted(accepted) => return deliver(&worker, exchange, &call, *accepted),
+            Outcome::Refused(refused) => {
+                let reason = redact(&refused.failure.message, &key);
+                exchange.fail_attempt(&Ending {
+                    status: refused.status.as_u16(),
+                    error: Some(refused.failure.kind.code()),
+                    verdict,
+                    reason: &reason,
+                });
+                Failed::of_refusal(*refused, &key, next)
+            }
+            Outcome::Fault(fault) => {
+                exchange.fail_attempt(&Ending {
+                    status: fault.error().status().as_u16(),
+                    error: Some(fault.code()),
+                    verdict,
+                    reason: fault.code(),
+                });
+                Failed::of_fault(fault)
+            }
+        };
+        match next {
+            Next::Deliver | Next::PassOn | Next::GiveUp => return failed.pass_on(exchange),
+            Next::OtherKey => {
+                tried.keys.push(key.id);
+                tried.remember(failed);
+            }
+            Next::OtherTry => {
+                tried.faults += 1;
+                let is_last = tried.faults >= tries_max(&worker) || !app.pool.may_retry();
+                if is_last {
+                    return failed.pass_on(exchange);
+                }
+                tried.under_fault.push(key.id);
+                tried.remember(failed);
+                tokio::time::sleep(BACK_OFF * (1 << tried.faults.min(8)) / 2).await;
+            }
+        }
+    }
+}
+
+/// What is left of the time in which the upstream must begin to answer.
+fn time_left(worker: &Worker, exchange: &Exchange) -> Duration {
+    let app = &worker.app;
+    let spent_ms = app.clock.monotonic_ms().saturating_sub(exchange.began_ms());
+    Duration::from_millis(
+        app.config
+            .limits
+            .request_timeout_ms
+            .saturating_sub(spent_ms),
+    )
+}
+
+/// A key that has not failed this request, preferably none under which the upstream failed.
+async fn find_lease(
+    worker: &Worker,
+    call: &Call,
+    tried: &Tried,
+    left: Duration,
+) -> Result<Lease, ProxyError> {
+    let app = &worker.app;
+    if left.is_zero() {
+        return Err(ProxyError::DeadlineExceeded);
+    }
+    if !tried.under_fault.is_empty() {
+        let avoided = [tried.keys.as_slice(), tried.under_fault.as_slice()].concat();
+        if let Ok(lease) = app.pool.lease(&call.model, &avoided, Duration::ZERO).await {
+            return Ok(lease);
+        }
+    }
+    let patience = Duration::from_millis(app.config.pool.no_key_wait_ms).min(left);
+    app.pool
+        .lease(&call.model, &tried.keys, patience)
+        .await
+        .map_err(|refusal| ProxyError::of_refusal(&refusal, app.pool.now()))
+}
+
+fn tries_max(worker: &Worker) -> u32 {
+    worker
+        .app
+        .config
+        .pool
+        .retries_max
+        .map_or(UPSTREAM_TRIES_MAX, |retries| retries + 1)
+}
+
+/// What a refusal is judged by besides itself.
+pub(super) fn circumstances(app: &App) -> Circumstances {
+    let midnight_ms = next_midnight_los_angeles_ms(app.clock.wall_ms());
+    Circumstances {
+        quota_midnight: app
+            .pool
+            .time_of_wall(u64::try_from(midnight_ms).unwrap_or(0)),
+        minute_wait_ms: app.config.pool.rate_limit_wait_ms,
+    }
+}
+
+fn deliver(worker: &Worker, exchange: Exchange, call: &Call, accepted: Accepted) -> Served {
+    let mut head = Head {
+        status: accepted.head.status,
+        headers: headers::to_caller(&accepted.head.headers),
+    };
+    let filter = call.is_usage_ours.then(UsageFilter::new);
+    // A stream may lose an event or gain a last one.
+    if matches!(accepted.shape, Some(Shape::Sse | Shape::JsonArray)) {
+        head.headers.remove(CONTENT_LENGTH);
+    }
+    let relay = Relay::new(&worker.app, exchange, accepted, filter);
+    Served::Accepted {
+        head,
+        relay: Box::new(relay),
+    }
+}
+
+impl Tried {
+    /// Keeps the upstream's failure rather than a key's: it is what the caller can act on.
+    fn remember(&mut self, failed: Failed) {
+        let is_kept = self
+            .last
+            .as_ref()
+            .is_some_and(|last| last.is_upstreams && !failed.is_upstreams);
+        if !is_kept {
+            self.last = Some(failed);
+        }
+    }
+
+    /// Nothing is left to try.
+    fn give_up(self, mut exchange: Exchange, error: ProxyError) -> Served {
+        match self.last {
+            Some(failed) if failed.is_upstreams => failed.pass_on(exchange),
+            _ => {
+                exchange.refuse(&error);
+                Served::Refused(Answer::Own(error))
+            }
+        }
+    }
+}
+
+impl Failed {
+    fn of_refusal(refused: Refused, key: &ServiceKey, next: Next) -> Self {
+        let code = refused.failure.kind.code();
+        let is_upstreams = matches!(next, Next::OtherTry);
+        let is_json = matches!(refused.body.trim_ascii_start().first(), Some(b'{' | b'['));
+        let answer = if next == Next::GiveUp {
+            // Our own doing: the upstream's words would only puzzle the caller.
+            Answer::Own(ProxyError::UpstreamFault)
+        } else if is_json {
+            Answer::Upstream {
+                status: refused.status,
+                headers: headers::to_caller(&refused.headers),
+                body: without_key(refused.body, key),
+            }
+        } else {
+            Answer::Own(ProxyError::UpstreamStatus {
+                status: refused.status,
+            })
+        };
+        Self {
+            answer,
+            code,
+            is_upstreams,
+        }
+    }
+
+    fn of_fault(fault: Fault) -> Self {
+        Self {
+            answer: Answer::Own(fault.error()),
+            code: fault.code(),
+            is_upstreams: true,
+        }
+    }
+
+    fn pass_on(self, mut exchange: Exchange) -> Served {
+        exchange.pass_on(self.answer.status().as_u16(), self.code);
+        Served::Refused(self.answer)
+    }
+}
+
+impl Answer {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Own(error) => error.status(),
+            Self::Upstream { status, .. } => *status,
+        }
+    }
+
+    /// The complete answer.
+    pub(super) fn response(self, dialect: Dialect) -> Response<Bytes> {
+        match self {
+            Self::Own(error) => error.response(dialect),
+            Self::Upstream {
+                status,
+                mut headers,
+                body,
+            } => {
+                headers.remove(CONTENT_LENGTH);
+                headers
+                    .entry(CONTENT_TYPE)
+                    .or_insert(HeaderValue::from_static("application/json"));
+                let mut response = Response::new(body);
+                *response.status_mut() = status;
+                *response.headers_mut() = headers;
+                response
+            }
+        }
+    }
+
+    /// The refusal as the last event of a stream that has begun.
+    pub(super) fn event(&self, dialect: Dialect) -> Bytes {
+        match self {
+            Self::Own(error) => error.event(dialect),
+            Self::Upstream { status, .. } => {
+                ProxyError::UpstreamStatus { status: *status }.event(dialect)
+            }
+        }
+    }
+}
+
+/// The upstream's words without anything that looks like a key.
+fn redact(message: &str, key: &ServiceKey) -> String {
+    let message = message.replace(key.secret.expose(), &key.brief);
+    dialect::failure::redact_keys(&message).into_owned()
+}
+
+/// A body as it came, unless it names our key: Google repeats a suspended one in full.
+fn without_key(body: Bytes, key: &ServiceKey) -> Bytes {
+    let secret = key.secret.expose().as_bytes();
+    if memchr::memmem::find(&body, secret).is_none() {
+        return body;
+    }
+    String::from_utf8_lossy(&body)
+        .replace(key.secret.expose(), &key.brief)
+        .into()
+}

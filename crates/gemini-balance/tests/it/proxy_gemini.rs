@@ -1,0 +1,41 @@
+//! Gemini-style requests, plain and streamed.
+
+use serde_json::{Value, json};
+
+use crate::support::Gateway;
+
+fn question(text: &str) -> Value {
+    json!({"contents": [{"role": "user", "parts": [{"text": text}]}]})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_generation_is_answered_under_every_version() {
+    let gateway = Gateway::start().await;
+
+    for version in ["v1", "v1beta", "v1alpha"] {
+        let path = format!("/{version}/models/gemini-2.5-flash:generateContent");
+        let reply = gateway.gemini().post(&path, &question("hello")).await;
+
+        assert_eq!(reply.status, 200);
+        assert!(reply.text().contains("echo: hello"));
+        assert_eq!(gateway.upstream.seen().last().unwrap().path, path);
+    }
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_is_events_with_alt_sse_and_a_json_array_without() {
+    let gateway = Gateway::start().await;
+    let path = "/v1beta/models/gemini-2.5-flash:streamGenerateContent";
+
+    let events = gateway
+        .gemini()
+        .post(&format!("{path}?alt=sse"), &question("hello"))
+        .await;
+    let array = gateway.gemini().post(path, &question("hello")).await;
+
+    assert_eq!(events.header("content-type"), "text/event-stream");
+    assert!(events.events().len() > 1);
+    assert!(array.json().is_array());
+    gateway.close().await;
+}

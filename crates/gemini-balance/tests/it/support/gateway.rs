@@ -1,0 +1,219 @@
+//! A gateway of a test's own: port 0, a temporary data directory, a scripted upstream.
+//!
+//! [`Gateway::close`] checks the house rules: no lease, permit or body memory is out, no
+//! connection to the upstream has a request under way, and every exchange has exactly one final
+//! row.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use fake_upstream::Upstream;
+use gemini_balance::app::App;
+use gemini_balance::clock::Clock;
+use gemini_balance::config::Config;
+use gemini_balance::live::Live;
+use gemini_balance::service_keys::{self, Common};
+use gemini_balance::start::{self, Running};
+use tempfile::TempDir;
+
+use crate::support::{Client, eventually};
+
+/// The admin's password in every test.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// What a test wants of its gateway.
+#[derive(Debug, Default)]
+pub(crate) struct Setup {
+    keys: Vec<String>,
+    settings: Vec<(String, String)>,
+}
+
+/// A running gateway in front of a scripted upstream.
+pub(crate) struct Gateway {
+    running: Running,
+    pub(crate) upstream: Upstream,
+    pub(crate) directory: Arc<TempDir>,
+    /// A user key that lets in.
+    pub(crate) user_key: String,
+    settings: Vec<(String, String)>,
+}
+
+impl Setup {
+    /// These service keys instead of three good ones.
+    pub(crate) fn keys<'a>(mut self, keys: impl IntoIterator<Item = &'a str>) -> Self {
+        self.keys.extend(keys.into_iter().map(str::to_owned));
+        self
+    }
+
+    /// One more setting.
+    pub(crate) fn set(mut self, name: &str, value: impl ToString) -> Self {
+        self.settings.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Starts the gateway.
+    pub(crate) async fn start(self) -> Gateway {
+        let upstream = Upstream::start().await.unwrap();
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        let running = run(&upstream, directory.path(), &self.settings).await;
+        let app = running.app();
+        let keys = if self.keys.is_empty() {
+            (1..=3)
+                .map(|number| format!("service-key-{number}"))
+                .collect()
+        } else {
+            self.keys
+        };
+        let now_ms = app.clock.wall_ms();
+        let pool = Some(&app.pool);
+        service_keys::add(
+            &app.store,
+            &app.vault,
+            pool,
+            keys,
+            Common::default(),
+            now_ms,
+        )
+        .await
+        .unwrap();
+        let created = app
+            .user_keys
+            .create("alice".to_owned(), String::new(), None, now_ms)
+            .await;
+        let user_key = created.unwrap().1.expose().to_owned();
+        Gateway {
+            running,
+            upstream,
+            directory,
+            user_key,
+            settings: self.settings,
+        }
+    }
+}
+
+async fn run(upstream: &Upstream, directory: &Path, settings: &[(String, String)]) -> Running {
+    let base = [
+        ("HOST", "127.0.0.1".to_owned()),
+        ("PORT", "0".to_owned()),
+        ("WORKERS", "2".to_owned()),
+        ("PASSWORD", PASSWORD.to_owned()),
+        ("DATA_DIR", directory.join("data").display().to_string()),
+        ("GEMINI_API_BASE_URL", upstream.url()),
+        (
+            "OPENAI_API_BASE_URL",
+            format!("{}/v1beta/openai", upstream.url()),
+        ),
+        ("UPSTREAM_ALLOW_PRIVATE", "true".to_owned()),
+    ];
+    let base = base.map(|(name, value)| (name.to_owned(), value));
+    // A later value of the same name wins.
+    let all: std::collections::HashMap<_, _> =
+        base.into_iter().chain(settings.iter().cloned()).collect();
+    let config = Config::load(all.into_iter(), directory).unwrap();
+    let clock = Clock::system();
+    let live = Live::new(config.logging.history_lines, clock.wall_ms());
+    start::start(config, clock, live).await.unwrap()
+}
+
+impl Gateway {
+    /// A gateway with three good keys.
+    pub(crate) async fn start() -> Self {
+        Setup::default().start().await
+    }
+
+    /// A client without credentials.
+    pub(crate) fn stranger(&self) -> Client {
+        Client::new(self.running.address())
+    }
+
+    /// A client with a user key, as OpenAI's SDKs send it.
+    pub(crate) fn openai(&self) -> Client {
+        self.stranger().bearer(&self.user_key)
+    }
+
+    /// A client with a user key, as Google's SDKs send it.
+    pub(crate) fn gemini(&self) -> Client {
+        self.stranger().with("x-goog-api-key", &self.user_key)
+    }
+
+    /// A client that is logged in as the admin.
+    pub(crate) async fn admin(&self) -> Client {
+        let body = serde_json::json!({"username": "admin", "password": PASSWORD});
+        let reply = self.stranger().post("/api/auth/login", &body).await;
+        let token = reply.json()["access_token"].as_str().unwrap().to_owned();
+        self.stranger().bearer(&token)
+    }
+
+    pub(crate) fn app(&self) -> &Arc<App> {
+        self.running.app()
+    }
+
+    /// The word for a key's state, by the key itself.
+    pub(crate) fn state_of(&self, key: &str) -> String {
+        let views = self.app().pool.views();
+        let (_, view) = views
+            .iter()
+            .find(|(one, _)| one.secret.expose() == key)
+            .unwrap();
+        view.word().to_owned()
+    }
+
+    /// The words for a key's buckets, by the key itself.
+    pub(crate) fn buckets_of(&self, key: &str) -> Vec<(String, &'static str)> {
+        let views = self.app().pool.views();
+        let (_, view) = views
+            .iter()
+            .find(|(one, _)| one.secret.expose() == key)
+            .unwrap();
+        view.buckets
+            .iter()
+            .map(|bucket| (bucket.model.clone(), bucket.state.word()))
+            .collect()
+    }
+
+    /// Waits until nothing is under way.
+    pub(crate) async fn idle(&self) {
+        let app = self.app();
+        eventually("no lease, permit, place or body is out", async || {
+            app.pool.counts().leases == 0
+                && app.admission.in_use() == 0
+                && app.admission.queued() == 0
+                && app.pool.waiting() == 0
+                && app.body_budget.free_bytes() == app.config.limits.body_budget_bytes as u64
+                && app.metrics.in_flight() == 0
+        })
+        .await;
+        self.upstream
+            .wait_for_requests(|open| open == 0)
+            .await
+            .unwrap();
+    }
+
+    /// Shuts down and starts again on the same data and upstream.
+    pub(crate) async fn restart(self) -> Self {
+        self.idle().await;
+        let Self {
+            running,
+            upstream,
+            directory,
+            user_key,
+            settings,
+        } = self;
+        running.shutdown().await;
+        let running = run(&upstream, directory.path(), &settings).await;
+        Self {
+            running,
+            upstream,
+            directory,
+            user_key,
+            settings,
+        }
+    }
+
+    /// Checks the house rules and shuts down.
+    pub(crate) async fn close(self) {
+        self.idle().await;
+        self.running.shutdown().await;
+        self.upstream.stop().await;
+    }
+}
