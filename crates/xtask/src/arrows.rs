@@ -19,7 +19,7 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "start",
-        "listener metrics_listener admin app data admission pool user_keys journal store live upstream vault",
+        "listener metrics_listener admin app data admission commands sessions pool user_keys journal store live login_throttle password token upstream vault",
     ),
     ("listener", "router stall connections app"),
     ("metrics_listener", "admin app"),
@@ -28,12 +28,14 @@ const ROOMS: &[(&str, &str)] = &[
     ("proxy", "app admission user_keys pool upstream journal"),
     (
         "admin",
-        "app user_keys service_keys pool store live password login_throttle token vault",
+        "app commands sessions user_keys service_keys pool store live password login_throttle token vault",
     ),
     (
         "app",
-        "admission connections user_keys pool upstream journal store live login_throttle password token vault",
+        "admission commands connections sessions user_keys pool upstream journal store live login_throttle password token vault",
     ),
+    ("commands", ""),
+    ("sessions", "store token"),
     ("service_keys", "pool store vault"),
     ("user_keys", "store vault"),
     ("pool", "store upstream vault"),

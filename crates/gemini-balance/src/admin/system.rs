@@ -325,13 +325,14 @@ pub fn metrics_page(app: &App) -> String {
             ("no_credit", number(counts.no_credit)),
             ("disabled", number(counts.disabled)),
         ],
-        buckets: Vec::new(),
+        keys_resting: number(counts.resting),
         leases: number(counts.leases),
         waiting_for_key: number(app.pool.waiting()),
         waiting_for_place: number(app.admission.queued()),
         journal_rows_waiting,
         journal_rows_dropped,
-        log_lines_dropped: 0,
+        connections: number(app.connections.open()),
+        leases_reclaimed: app.pool.leases_taken_back(),
         uptime_ms: app.clock.monotonic_ms(),
     })
 }

@@ -71,7 +71,7 @@ fn greet(running: &Running) {
         say("");
         say("  Next: log in and add a service key (docs/getting-started.md):");
         say(&format!(
-            "    TOKEN=$(curl -s {url}/api/auth/login -d username=admin -d password=… | jq -r .access_token)"
+            "    TOKEN=$(curl -s {url}/api/auth/login -d username=admin --data-urlencode password=… | jq -r .access_token)"
         ));
         say(&format!(
             "    curl {url}/api/keys -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' -d '{{\"api_keys\":[\"AIza…\"]}}'"

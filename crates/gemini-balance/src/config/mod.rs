@@ -160,8 +160,6 @@ pub struct Pool {
     pub check_after_cool_down: bool,
     /// Time between two such probes.
     pub check_interval_ms: u64,
-    /// How often cooled keys are looked through.
-    pub check_cooled_down_interval_ms: u64,
     /// Tries after an upstream fault; `None` = the built-in rule.
     pub retries_max: Option<u32>,
     /// Longest wait for a key that will be free soon.

@@ -267,7 +267,7 @@ fn limits(reader: &mut Reader<'_>) -> Limits {
         reader,
         &["BODY_BUDGET_MB"],
         256,
-        "Request bodies held in memory at once, in MiB; further ones wait.",
+        "Request bodies held in memory at once, in MiB; a further one is refused with 503 and `Retry-After`.",
     );
     if body_budget_bytes < body_bytes_max {
         reader.mistake(
@@ -335,7 +335,7 @@ fn limits(reader: &mut Reader<'_>) -> Limits {
             &["MAX_CONNECTIONS"],
             20_000,
             1..=1_000_000,
-            "Connections of callers open at once; further ones wait until one is closed.",
+            "Connections of callers open at once; further ones are closed as they come.",
         ),
         drain_ms: reader.seconds(
             &["DRAIN_SECONDS"],
@@ -400,12 +400,6 @@ fn pool(reader: &mut Reader<'_>) -> Pool {
             10..=DAY_MS,
             "Time between two such tests.",
         ),
-        check_cooled_down_interval_ms: reader.seconds(
-            &["DEFAULT_CHECK_COOLED_DOWN_SECONDS"],
-            300 * SECOND_MS,
-            10..=DAY_MS,
-            "How often resting keys are looked through when no rest ends sooner.",
-        ),
         retries_max: u32::try_from(retries).ok(),
         no_key_wait_ms: reader.seconds(
             &["NO_KEY_WAIT_SECONDS"],
@@ -434,8 +428,8 @@ fn storage(reader: &mut Reader<'_>) -> Storage {
     let predecessor_database = reader.path(
         &["SQLITE_DB"],
         "data/sqlite.db",
-        "Database of the Python version. If it exists, it is imported at the first start and never \
-         written.",
+        "Database of the Python version; it is never written. Our own data lie beside it unless \
+         `DATA_DIR` says otherwise.",
     );
     let data_dir = reader.optional_path(
         &["DATA_DIR"],
@@ -543,6 +537,8 @@ fn without_effect(reader: &mut Reader<'_>) -> Vec<Setting> {
     reader.without_effect(&["FORCE_RESET_DATABASE"], doc);
     reader.without_effect(&["DEBUG_LOG_ENABLED"], doc);
     reader.without_effect(&["DEBUG_LOG_FILE"], doc);
+    let doc = "Resting keys return on time by themselves, without being looked through.";
+    reader.without_effect(&["DEFAULT_CHECK_COOLED_DOWN_SECONDS"], doc);
     Vec::new()
 }
 

@@ -87,7 +87,6 @@ fn an_env_file_of_the_python_version_works_as_it_is() {
     assert_eq!(config.pool.rate_limit_wait_ms, 30_000);
     assert!(config.pool.check_after_cool_down);
     assert_eq!(config.pool.check_interval_ms, 6_000);
-    assert_eq!(config.pool.check_cooled_down_interval_ms, 100_000);
     assert_eq!(config.pool.retries_max, Some(4));
     assert_eq!(config.pool.no_key_wait_ms, 1_500);
     assert_eq!(config.pool.lease_idle_ms_max, 200_000);
@@ -103,7 +102,8 @@ fn an_env_file_of_the_python_version_works_as_it_is() {
         config.notices,
         [
             "DATABASE_TYPE has no effect and can be removed",
-            "FORCE_RESET_DATABASE has no effect and can be removed"
+            "FORCE_RESET_DATABASE has no effect and can be removed",
+            "DEFAULT_CHECK_COOLED_DOWN_SECONDS has no effect and can be removed"
         ]
     );
 }

@@ -104,8 +104,8 @@ pub struct Ended<'a> {
 pub struct Gauges {
     /// Service keys by state, in the words of the pool.
     pub keys: Vec<(&'static str, u64)>,
-    /// Buckets that rest, by state.
-    pub buckets: Vec<(&'static str, u64)>,
+    /// Active service keys that rest for at least one model.
+    pub keys_resting: u64,
     /// Service keys in use.
     pub leases: u64,
     /// Requests waiting for a service key.
@@ -116,8 +116,10 @@ pub struct Gauges {
     pub journal_rows_waiting: u64,
     /// Request log rows lost because storing was too slow, since the start.
     pub journal_rows_dropped: u64,
-    /// Log lines lost because an output was too slow, since the start.
-    pub log_lines_dropped: u64,
+    /// Connections of callers.
+    pub connections: u64,
+    /// Leases taken back because nothing moved, since the start.
+    pub leases_reclaimed: u64,
     /// Milliseconds since the start.
     pub uptime_ms: u64,
 }
@@ -127,11 +129,9 @@ pub struct Gauges {
 pub struct Metrics {
     models: Models,
     in_flight: AtomicI64,
-    connections: AtomicI64,
     requests: Family<(Operation, ModelLabel, &'static str), AtomicU64>,
     refusals: Family<&'static str, AtomicU64>,
     attempts: Family<&'static str, AtomicU64>,
-    leases_reclaimed: AtomicU64,
     panics: AtomicU64,
     place_wait: Histogram,
     key_wait: Histogram,
@@ -147,11 +147,9 @@ impl Metrics {
         Self {
             models: Models::default(),
             in_flight: AtomicI64::new(0),
-            connections: AtomicI64::new(0),
             requests: Family::new(AtomicU64::default),
             refusals: Family::new(AtomicU64::default),
             attempts: Family::new(AtomicU64::default),
-            leases_reclaimed: AtomicU64::new(0),
             panics: AtomicU64::new(0),
             place_wait: Histogram::new(WAIT_SECONDS),
             key_wait: Histogram::new(WAIT_SECONDS),
@@ -159,22 +157,6 @@ impl Metrics {
             first_chunk: Family::new(|| Histogram::new(OPERATION_SECONDS)),
             tokens: Family::new(|| Histogram::new(TOKENS)),
         }
-    }
-
-    /// A connection of a caller was opened.
-    pub fn connection_opened(&self) {
-        self.connections.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A connection of a caller was closed.
-    pub fn connection_closed(&self) {
-        self.connections.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// Connections of callers open now.
-    #[must_use]
-    pub fn connections(&self) -> u64 {
-        at_least_zero(&self.connections)
     }
 
     /// An exchange began.
@@ -246,11 +228,6 @@ impl Metrics {
         self.key_wait.observe_duration(wait);
     }
 
-    /// A lease on which nothing moved was taken back.
-    pub fn lease_reclaimed(&self) {
-        increment(&self.leases_reclaimed);
-    }
-
     /// A panic was caught and ended one request.
     pub fn panic_caught(&self) {
         increment(&self.panics);
@@ -287,12 +264,6 @@ impl Metrics {
         );
         page.sample(&[], self.in_flight());
         page.metric(
-            "gemini_balance_connections",
-            "gauge",
-            "Connections of callers.",
-        );
-        page.sample(&[], self.connections());
-        page.metric(
             "gemini_balance_requests_refused_total",
             "counter",
             "Requests turned away at the door.",
@@ -306,12 +277,6 @@ impl Metrics {
         );
         self.attempts
             .each(|outcome, count| page.sample(&[("outcome", outcome)], load(count)));
-        page.metric(
-            "gemini_balance_leases_reclaimed_total",
-            "counter",
-            "Leases taken back because nothing moved.",
-        );
-        page.sample(&[], load(&self.leases_reclaimed));
         page.metric(
             "gemini_balance_panics_total",
             "counter",
@@ -396,15 +361,13 @@ fn render_gauges(page: &mut Page, gauges: &Gauges) {
     for (state, count) in &gauges.keys {
         page.sample(&[("state", state)], *count);
     }
-    page.metric(
-        "gemini_balance_pool_buckets",
-        "gauge",
-        "Resting buckets (project and model) by state.",
-    );
-    for (state, count) in &gauges.buckets {
-        page.sample(&[("state", state)], *count);
-    }
     for (name, kind, help, value) in [
+        (
+            "pool_keys_resting",
+            "gauge",
+            "Active service keys that rest for at least one model.",
+            gauges.keys_resting,
+        ),
         (
             "pool_leases",
             "gauge",
@@ -436,10 +399,16 @@ fn render_gauges(page: &mut Page, gauges: &Gauges) {
             gauges.journal_rows_dropped,
         ),
         (
-            "log_lines_dropped_total",
+            "leases_reclaimed_total",
             "counter",
-            "Log lines lost.",
-            gauges.log_lines_dropped,
+            "Leases taken back because nothing moved.",
+            gauges.leases_reclaimed,
+        ),
+        (
+            "connections",
+            "gauge",
+            "Connections of callers.",
+            gauges.connections,
         ),
         (
             "uptime_seconds",

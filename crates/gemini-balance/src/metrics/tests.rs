@@ -73,9 +73,6 @@ fn a_failed_exchange_names_its_error_but_not_an_unknown_model() {
 fn gauges_show_the_moment() {
     let metrics = Metrics::new();
     metrics.request_started();
-    metrics.connection_opened();
-    metrics.connection_opened();
-    metrics.connection_closed();
     metrics.request_refused("bad_user_key");
     metrics.attempt_ended("ok");
     metrics.attempt_ended("ok");
@@ -83,6 +80,7 @@ fn gauges_show_the_moment() {
     let page = metrics.render(&Gauges {
         keys: vec![("active", 7), ("invalid", 1)],
         leases: 3,
+        connections: 1,
         journal_rows_dropped: 9,
         ..Gauges::default()
     });
@@ -108,7 +106,6 @@ fn every_line_is_a_comment_or_a_name_and_a_number() {
     metrics.request_ended(&ended());
     metrics.waited_for_key(Duration::from_secs(3));
     metrics.waited_for_place(Duration::ZERO);
-    metrics.lease_reclaimed();
     metrics.panic_caught();
 
     for line in metrics.render(&Gauges::default()).lines() {

@@ -121,7 +121,7 @@ impl super::State {
             }
             Some(_) | None => {
                 self.leases.remove(&lease);
-                self.pool.take_back(lease, now);
+                self.leases_taken_back += u64::from(self.pool.take_back(lease, now));
             }
         }
     }

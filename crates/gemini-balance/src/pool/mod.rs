@@ -84,6 +84,7 @@ struct State {
     pool: Pool,
     keys: HashMap<KeyId, Arc<ServiceKey>>,
     leases: HashMap<LeaseId, Arc<lease::Activity>>,
+    leases_taken_back: u64,
     line: Line,
     lease_idle_ms_max: u64,
     /// Until when the keeper sleeps.
@@ -99,6 +100,7 @@ impl KeyPool {
                 pool: Pool::new(policy, seed),
                 keys: HashMap::new(),
                 leases: HashMap::new(),
+                leases_taken_back: 0,
                 line: Line::default(),
                 keeper_until: None,
             }),
@@ -360,6 +362,11 @@ impl KeyPool {
     /// How many requests wait in line for a key.
     pub fn waiting(&self) -> usize {
         self.state.lock().line.len()
+    }
+
+    /// How many leases were taken back because nothing moved under them.
+    pub fn leases_taken_back(&self) -> u64 {
+        self.state.lock().leases_taken_back
     }
 
     /// The trouble that many keys share, if there is one.

@@ -88,7 +88,7 @@ pub(super) async fn prepare(
         method: head.method.clone(),
         path_and_query: path_and_query(&target.path, query),
         headers: headers::to_upstream(&head.headers),
-        body: dialect::rewrite(&body, &rewrite)?,
+        body: rewritten(body, &rewrite)?,
         is_usage_ours: rewrite.include_usage,
         model: if told.model.is_empty() {
             NO_MODEL.to_owned()
@@ -96,6 +96,15 @@ pub(super) async fn prepare(
             told.model
         },
     })
+}
+
+/// The body as it goes upstream. Only a body that is rewritten has to be a JSON object: others are
+/// empty, forms, or sounds.
+fn rewritten(body: Bytes, rewrite: &Rewrite) -> Result<Bytes, ProxyError> {
+    if *rewrite == Rewrite::default() {
+        return Ok(body);
+    }
+    Ok(dialect::rewrite(&body, rewrite)?)
 }
 
 /// What path, query and body say about a request.

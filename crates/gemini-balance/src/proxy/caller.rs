@@ -1,5 +1,7 @@
 //! Who is calling: the places in which a user key may stand, all of them equal.
 
+use std::borrow::Cow;
+
 use dialect::path::Asker;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
@@ -21,7 +23,9 @@ pub(super) fn asker(head: &Parts) -> Asker {
     let query = head.uri.query().unwrap_or_default();
     Asker {
         has_google_key: has_header("x-goog-api-key")
-            || query.split('&').any(|pair| pair.starts_with("key=")),
+            || query
+                .split('&')
+                .any(|pair| pair.contains('=') && name(pair) == "key"),
         has_google_client: has_header("x-goog-api-client"),
     }
 }
@@ -73,7 +77,7 @@ pub(super) fn bearer(value: &str) -> Option<&str> {
 /// The `key` parameters of a query, decoded.
 fn query_key(query: &str) -> impl Iterator<Item = String> {
     query.split('&').filter_map(|pair| {
-        let value = pair.strip_prefix("key=")?;
+        let (_, value) = pair.split_once('=').filter(|_| name(pair) == "key")?;
         Some(
             percent_encoding::percent_decode_str(value)
                 .decode_utf8_lossy()
@@ -82,12 +86,15 @@ fn query_key(query: &str) -> impl Iterator<Item = String> {
     })
 }
 
+/// The name of a query parameter as the upstream reads it, decoded.
+fn name(pair: &str) -> Cow<'_, str> {
+    let name = pair.split('=').next().unwrap_or_default();
+    percent_encoding::percent_decode_str(name).decode_utf8_lossy()
+}
+
 /// A query as it goes upstream: without the caller's credentials, otherwise untouched.
 pub(super) fn query_without_credentials(query: &str) -> String {
-    let is_kept = |pair: &&str| {
-        let name = pair.split('=').next().unwrap_or_default();
-        !matches!(name, "key" | "access_token")
-    };
+    let is_kept = |pair: &&str| !matches!(name(pair).as_ref(), "key" | "access_token");
     query
         .split('&')
         .filter(is_kept)
@@ -116,6 +123,7 @@ mod tests {
             head(&[("x-api-key", "k1")], "/"),
             head(&[("api-key", "k1")], "/"),
             head(&[], "/?alt=sse&key=k1"),
+            head(&[], "/?k%65y=k%31"),
             head(
                 &[("x-goog-api-key", ""), ("authorization", "Bearer k1")],
                 "/?key=k1",
@@ -161,6 +169,7 @@ mod tests {
             "alt=sse&%24x=1"
         );
         assert_eq!(query_without_credentials("key=k1"), "");
+        assert_eq!(query_without_credentials("a=1&k%65y=k1&%6bey"), "a=1");
         assert_eq!(
             query_without_credentials("keys=1&monkey=2"),
             "keys=1&monkey=2"

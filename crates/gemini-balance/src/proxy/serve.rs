@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dialect::{Dialect, Shape, UsageFilter};
+use dialect::{Dialect, FailureKind, Shape, UsageFilter};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use keypool::KeyId;
@@ -81,7 +81,8 @@ struct Tried {
 struct Failed {
     answer: Answer,
     code: &'static str,
-    is_upstreams: bool,
+    /// Whether it tells the caller more than that no key is left.
+    is_telling: bool,
 }
 
 /// Tries keys until an answer is accepted or nothing is left to try.
@@ -237,12 +238,12 @@ fn deliver(worker: &Worker, exchange: Exchange, call: &Call, accepted: Accepted)
 }
 
 impl Tried {
-    /// Keeps the upstream's failure rather than a key's: it is what the caller can act on.
+    /// Keeps the failure that the caller can act on rather than a key's own.
     fn remember(&mut self, failed: Failed) {
         let is_kept = self
             .last
             .as_ref()
-            .is_some_and(|last| last.is_upstreams && !failed.is_upstreams);
+            .is_some_and(|last| last.is_telling && !failed.is_telling);
         if !is_kept {
             self.last = Some(failed);
         }
@@ -251,7 +252,7 @@ impl Tried {
     /// Nothing is left to try.
     fn give_up(self, mut exchange: Exchange, error: ProxyError) -> Served {
         match self.last {
-            Some(failed) if failed.is_upstreams => failed.pass_on(exchange),
+            Some(failed) if failed.is_telling => failed.pass_on(exchange),
             _ => {
                 exchange.refuse(&error);
                 Served::Refused(Answer::Own(error))
@@ -263,7 +264,8 @@ impl Tried {
 impl Failed {
     fn of_refusal(refused: Refused, key: &ServiceKey, next: Next) -> Self {
         let code = refused.failure.kind.code();
-        let is_upstreams = matches!(next, Next::OtherTry);
+        let is_telling =
+            next == Next::OtherTry || refused.failure.kind == FailureKind::ResourceDenied;
         let is_json = matches!(refused.body.trim_ascii_start().first(), Some(b'{' | b'['));
         let answer = if next == Next::GiveUp {
             // Our own doing: the upstream's words would only puzzle the caller.
@@ -282,7 +284,7 @@ impl Failed {
         Self {
             answer,
             code,
-            is_upstreams,
+            is_telling,
         }
     }
 
@@ -290,7 +292,7 @@ impl Failed {
         Self {
             answer: Answer::Own(fault.error()),
             code: fault.code(),
-            is_upstreams: true,
+            is_telling: true,
         }
     }
 
