@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -14,9 +14,6 @@ use crate::store::Store;
 use crate::store::open::OpenOptions;
 use crate::store::sessions::Admin;
 use crate::vault::{GivenSecrets, Vault, WhenAbsent};
-
-/// The name under which the database keeps the proof of its master key.
-const CHECK_VALUE: &str = "vault_check_value";
 
 /// The opened data directory.
 #[derive(Debug)]
@@ -44,34 +41,17 @@ pub async fn open(config: &Config, clock: &Clock) -> anyhow::Result<Data> {
         master: config.admin.encryption_key.as_ref(),
         token: config.admin.secret_key.as_ref(),
     };
-    let (data_dir, now_ms) = (config.storage.data_dir.clone(), clock.wall_ms());
+    let data_dir = config.storage.data_dir.clone();
     let vault = Arc::new(Vault::open(&data_dir, given, when_absent)?);
     let options = OpenOptions {
         backup_dir: data_dir.join("backups"),
         path,
-        now_ms,
+        now_ms: clock.wall_ms(),
+        proof: vault.check_value(),
     };
     let opening = tokio::task::spawn_blocking(move || Store::open(&options));
     let store = opening.await.context("opening the database failed")??;
-    if let Err(error) = prove(&store, &vault).await {
-        store.close().await;
-        return Err(error);
-    }
     Ok(Data { vault, store })
-}
-
-/// Checks that the database was made under this master key, before anything is written to it.
-async fn prove(store: &Store, vault: &Vault) -> anyhow::Result<()> {
-    match store.meta(CHECK_VALUE).await? {
-        Some(known) if known == vault.check_value() => Ok(()),
-        Some(_) => bail!(
-            "the master key is not the one this database was made with: put back the file of \
-             secrets in the data directory, or the former ENCRYPTION_KEY"
-        ),
-        None => Ok(store
-            .set_meta(CHECK_VALUE, vault.check_value().to_vec())
-            .await?),
-    }
 }
 
 /// Makes sure that there is an admin password, and answers the one that was made because none

@@ -308,6 +308,7 @@ mod tests {
             path: dir.path().join("test.db"),
             backup_dir: dir.path().join("backups"),
             now_ms: NOW_MS,
+            proof: [7; 32],
         };
         let store = Store::open(&options).unwrap();
         (loaded(store.clone()).await, store, dir)

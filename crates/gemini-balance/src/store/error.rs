@@ -32,6 +32,16 @@ pub enum OpenError {
         /// Newest schema version known here.
         known: u32,
     },
+    /// The database was made with another master key: its secrets cannot be opened.
+    #[error(
+        "{path} was made with another master key: put back the file `secrets` of its data \
+         directory, or the former ENCRYPTION_KEY",
+        path = path.display()
+    )]
+    OtherMasterKey {
+        /// The database file.
+        path: PathBuf,
+    },
     /// The file is not a database of this program.
     #[error("{path} is not a database of this program ({detail})", path = path.display())]
     Foreign {

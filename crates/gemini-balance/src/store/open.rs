@@ -9,7 +9,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::store::backup;
 use crate::store::error::{OpenError, StoreError};
@@ -27,6 +27,9 @@ const CHECKED_BYTES_MAX: u64 = 32 << 20;
 const PRECIOUS_TABLES: [&str; 4] = ["meta", "admin", "user_keys", "service_keys"];
 const OPEN_WAIT: Duration = Duration::from_secs(5);
 
+/// The name under which the proof of the master key is kept.
+const PROOF: &str = "vault_check_value";
+
 /// Where the database lies and where its backups go.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
@@ -36,6 +39,8 @@ pub struct OpenOptions {
     pub backup_dir: PathBuf,
     /// The wall clock, in ms since the epoch: dates the backup.
     pub now_ms: i64,
+    /// What the master key proves itself with: kept at the first opening, compared at each other.
+    pub proof: [u8; 32],
 }
 
 /// An open database: its write connection and the lock that keeps other processes out.
@@ -60,6 +65,12 @@ pub(super) fn open(options: &OpenOptions) -> Result<Opened, OpenError> {
     }
     let mut connection = connect(path).map_err(|source| engine(path, source))?;
     migrate::migrate(&mut connection, options, &migrate::MIGRATIONS)?;
+    connection
+        .execute(
+            "INSERT OR IGNORE INTO meta VALUES (?1, ?2)",
+            (PROOF, options.proof),
+        )
+        .map_err(|error| engine(path, error.into()))?;
     Ok(Opened { connection, lock })
 }
 
@@ -210,6 +221,9 @@ fn check_contents(options: &OpenOptions) -> Result<(), OpenError> {
     check_application(path, pragma("application_id").map_err(refuse)?)?;
     let version = pragma("user_version").map_err(refuse)?;
     check_version(path, version.cast_unsigned())?;
+    if 0 < version {
+        check_proof(&connection, options).map_err(refuse)??;
+    }
 
     let length = fs::metadata(path)
         .map_err(|source| files(path, source))?
@@ -228,6 +242,25 @@ fn check_contents(options: &OpenOptions) -> Result<(), OpenError> {
         Some(detail) => Err(corrupt(options, detail)),
         None => Ok(()),
     }
+}
+
+/// Whether this is the master key that the database was made with, before anything is changed.
+fn check_proof(
+    connection: &Connection,
+    options: &OpenOptions,
+) -> Result<Result<(), OpenError>, StoreError> {
+    let sql = "SELECT value FROM meta WHERE key = ?1";
+    let kept: Option<Vec<u8>> = connection
+        .query_row(sql, [PROOF], |row| row.get(0))
+        .optional()?;
+    let is_other = kept.is_some_and(|kept| kept != options.proof);
+    Ok(if is_other {
+        Err(OpenError::OtherMasterKey {
+            path: options.path.clone(),
+        })
+    } else {
+        Ok(())
+    })
 }
 
 fn quick_check(connection: &Connection, sql: &str) -> Result<Option<String>, StoreError> {

@@ -69,6 +69,7 @@ pub(crate) fn options(directory: &TempDir) -> OpenOptions {
         path: directory.path().join("data").join("gemini-balance.db"),
         backup_dir: directory.path().join("backups"),
         now_ms: 1_800_000_000_000,
+        proof: [7; 32],
     }
 }
 

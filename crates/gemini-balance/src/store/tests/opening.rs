@@ -251,6 +251,7 @@ fn a_directory_that_cannot_be_written_is_named() {
         path: "/proc/nowhere/gemini-balance.db".into(),
         backup_dir: "/proc/nowhere".into(),
         now_ms: 0,
+        proof: [7; 32],
     };
 
     let refused = Store::open(&options).unwrap_err();
