@@ -136,12 +136,7 @@ mod tests {
 
     #[test]
     fn an_error_event_is_one_data_line_and_a_blank_line() {
-        let error = ErrorBody {
-            status: 500,
-            message: "a\nb",
-            code: "x",
-            retry_after_ms: None,
-        };
+        let error = ErrorBody { status: 500, message: "a\nb", code: "x", retry_after_ms: None };
 
         for dialect in [Dialect::OpenAi, Dialect::Gemini] {
             let event = String::from_utf8(dialect.error_event(&error)).unwrap();
@@ -152,12 +147,7 @@ mod tests {
     }
 
     fn check(dialect: Dialect, status: u16, retry_after_ms: Option<u64>, expected: &str) {
-        let error = ErrorBody {
-            status,
-            message: "say \"when\"",
-            code: "no_key",
-            retry_after_ms,
-        };
+        let error = ErrorBody { status, message: "say \"when\"", code: "no_key", retry_after_ms };
         let body = String::from_utf8(dialect.error_body(&error)).unwrap();
         assert_eq!(body, expected);
         assert!(serde_json::from_str::<Value>(&body).is_ok());

@@ -121,9 +121,7 @@ pub(crate) fn of_event(code: Option<&[u8]>, message: Option<&[u8]>) -> Failure {
     let text = |raw: &[u8]| Value::from(String::from_utf8_lossy(raw));
     let value = |raw: &[u8]| serde_json::from_slice(raw).unwrap_or_else(|_| text(raw));
     let fields = [("code", code), ("message", message)];
-    let fields = fields
-        .into_iter()
-        .filter_map(|(key, raw)| Some((key, value(raw?))));
+    let fields = fields.into_iter().filter_map(|(key, raw)| Some((key, value(raw?))));
     failure_of_value(&fields.collect())
 }
 
@@ -161,25 +159,22 @@ fn classify(status: u16, words: &Words) -> FailureKind {
 
 /// A machine-readable reason is certain, whatever the status.
 fn by_reason(words: &Words) -> Option<FailureKind> {
-    words
-        .reasons
-        .iter()
-        .find_map(|reason| match reason.as_str() {
-            "API_KEY_INVALID" | "invalid_api_key" => Some(FailureKind::KeyInvalid),
-            "ACCESS_TOKEN_TYPE_UNSUPPORTED" => Some(FailureKind::KeyInvalid),
-            "CONSUMER_SUSPENDED" | "CONSUMER_INVALID" => Some(FailureKind::KeySuspended),
-            "SERVICE_DISABLED" | "BILLING_DISABLED" => Some(FailureKind::KeySuspended),
-            "API_KEY_SERVICE_BLOCKED" | "API_KEY_HTTP_REFERRER_BLOCKED" => {
-                Some(FailureKind::KeySuspended)
-            }
-            "API_KEY_IP_ADDRESS_BLOCKED" | "API_KEY_ANDROID_APP_BLOCKED" => {
-                Some(FailureKind::KeySuspended)
-            }
-            "API_KEY_IOS_APP_BLOCKED" => Some(FailureKind::KeySuspended),
-            "insufficient_quota" | "payment_required" => Some(FailureKind::NoCredit),
-            "quota_exceeded" => Some(FailureKind::QuotaPerDay),
-            _ => None,
-        })
+    words.reasons.iter().find_map(|reason| match reason.as_str() {
+        "API_KEY_INVALID" | "invalid_api_key" => Some(FailureKind::KeyInvalid),
+        "ACCESS_TOKEN_TYPE_UNSUPPORTED" => Some(FailureKind::KeyInvalid),
+        "CONSUMER_SUSPENDED" | "CONSUMER_INVALID" => Some(FailureKind::KeySuspended),
+        "SERVICE_DISABLED" | "BILLING_DISABLED" => Some(FailureKind::KeySuspended),
+        "API_KEY_SERVICE_BLOCKED" | "API_KEY_HTTP_REFERRER_BLOCKED" => {
+            Some(FailureKind::KeySuspended)
+        }
+        "API_KEY_IP_ADDRESS_BLOCKED" | "API_KEY_ANDROID_APP_BLOCKED" => {
+            Some(FailureKind::KeySuspended)
+        }
+        "API_KEY_IOS_APP_BLOCKED" => Some(FailureKind::KeySuspended),
+        "insufficient_quota" | "payment_required" => Some(FailureKind::NoCredit),
+        "quota_exceeded" => Some(FailureKind::QuotaPerDay),
+        _ => None,
+    })
 }
 
 /// A sentence counts when the message begins with it.
@@ -188,43 +183,16 @@ fn by_opening(words: &Words) -> Option<FailureKind> {
         ("API key not valid", FailureKind::KeyInvalid),
         ("API key expired", FailureKind::KeyInvalid),
         ("API key not found", FailureKind::KeyInvalid),
-        (
-            "Multiple authentication credentials",
-            FailureKind::MultipleCredentials,
-        ),
-        (
-            "Missing or invalid Authorization header",
-            FailureKind::MultipleCredentials,
-        ),
-        (
-            "Method doesn't allow unregistered callers",
-            FailureKind::MultipleCredentials,
-        ),
-        (
-            "User location is not supported",
-            FailureKind::LocationUnsupported,
-        ),
-        (
-            "Gemini API free tier is not available in your country",
-            FailureKind::LocationUnsupported,
-        ),
-        (
-            "The free tier is not available in your country",
-            FailureKind::LocationUnsupported,
-        ),
-        (
-            "Your prepayment credits are depleted",
-            FailureKind::NoCredit,
-        ),
-        (
-            "Your project has exceeded its monthly spending cap",
-            FailureKind::NoCredit,
-        ),
+        ("Multiple authentication credentials", FailureKind::MultipleCredentials),
+        ("Missing or invalid Authorization header", FailureKind::MultipleCredentials),
+        ("Method doesn't allow unregistered callers", FailureKind::MultipleCredentials),
+        ("User location is not supported", FailureKind::LocationUnsupported),
+        ("Gemini API free tier is not available in your country", FailureKind::LocationUnsupported),
+        ("The free tier is not available in your country", FailureKind::LocationUnsupported),
+        ("Your prepayment credits are depleted", FailureKind::NoCredit),
+        ("Your project has exceeded its monthly spending cap", FailureKind::NoCredit),
     ];
-    OPENINGS
-        .iter()
-        .find(|(opening, _)| words.message.starts_with(opening))
-        .map(|(_, kind)| *kind)
+    OPENINGS.iter().find(|(opening, _)| words.message.starts_with(opening)).map(|(_, kind)| *kind)
 }
 
 fn by_status(status: u16, words: &Words) -> FailureKind {
@@ -249,11 +217,7 @@ fn forbidden(words: &Words) -> FailureKind {
         || says("has not been used in project")
         || says("billing")
         || says("are blocked");
-    if is_suspended {
-        FailureKind::KeySuspended
-    } else {
-        FailureKind::ModelDenied
-    }
+    if is_suspended { FailureKind::KeySuspended } else { FailureKind::ModelDenied }
 }
 
 /// The quota decides, not the wait: a daily refusal may ask for 25 seconds.
@@ -282,11 +246,8 @@ mod tests {
             format!(r#"{{"error":{{"code":400,"message":"Invalid value: \"{text}\""}}}}"#)
         };
 
-        for text in [
-            "API key not valid",
-            "Your API key was reported as leaked",
-            "API_KEY_INVALID",
-        ] {
+        for text in ["API key not valid", "Your API key was reported as leaked", "API_KEY_INVALID"]
+        {
             check(400, &quoting(text), FailureKind::BadRequest);
         }
     }
@@ -306,15 +267,7 @@ mod tests {
             (529, FailureKind::Upstream),
             (302, FailureKind::Upstream),
         ] {
-            for body in [
-                "",
-                "{}",
-                "[]",
-                "null",
-                "some words",
-                r#"{"error":null}"#,
-                "\u{0}\u{1}",
-            ] {
+            for body in ["", "{}", "[]", "null", "some words", r#"{"error":null}"#, "\u{0}\u{1}"] {
                 check(status, body, kind);
             }
         }
@@ -332,32 +285,12 @@ mod tests {
     #[test]
     fn the_code_of_an_error_in_a_stream_stands_for_its_status() {
         for (error, status, kind) in [
-            (
-                r#"{"code":503,"message":"overloaded"}"#,
-                503,
-                FailureKind::Upstream,
-            ),
+            (r#"{"code":503,"message":"overloaded"}"#, 503, FailureKind::Upstream),
             (r#"{"error":{"code":"429"}}"#, 429, FailureKind::RateLimited),
-            (
-                r#"{"code":"rate_limit_exceeded"}"#,
-                429,
-                FailureKind::RateLimited,
-            ),
-            (
-                r#"{"code":"quota_exceeded"}"#,
-                429,
-                FailureKind::QuotaPerDay,
-            ),
-            (
-                r#"{"status":"RESOURCE_EXHAUSTED"}"#,
-                429,
-                FailureKind::RateLimited,
-            ),
-            (
-                r#"{"type":"invalid_request_error","code":null}"#,
-                400,
-                FailureKind::BadRequest,
-            ),
+            (r#"{"code":"rate_limit_exceeded"}"#, 429, FailureKind::RateLimited),
+            (r#"{"code":"quota_exceeded"}"#, 429, FailureKind::QuotaPerDay),
+            (r#"{"status":"RESOURCE_EXHAUSTED"}"#, 429, FailureKind::RateLimited),
+            (r#"{"type":"invalid_request_error","code":null}"#, 400, FailureKind::BadRequest),
             (r#"{"code":1e9}"#, 500, FailureKind::Upstream),
             (r#""broken""#, 500, FailureKind::Upstream),
         ] {
@@ -381,10 +314,6 @@ mod tests {
     }
 
     fn check(status: u16, body: &str, kind: FailureKind) {
-        assert_eq!(
-            read(status, body.as_bytes()).kind,
-            kind,
-            "{status} {body:.60}"
-        );
+        assert_eq!(read(status, body.as_bytes()).kind, kind, "{status} {body:.60}");
     }
 }

@@ -196,11 +196,7 @@ impl Scanner {
                     }
                 }
                 self.record(&[byte]);
-                self.state = State::InSkipped {
-                    depth: 1,
-                    is_string: false,
-                    is_escaped: false,
-                };
+                self.state = State::InSkipped { depth: 1, is_string: false, is_escaped: false };
             }
             (b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n', role) => {
                 self.keep(match role {
@@ -226,9 +222,7 @@ impl Scanner {
     ) -> &'b [u8] {
         let run = StringRun::of(bytes, is_escaped);
         self.record(run.text);
-        self.state = State::InKey {
-            is_escaped: run.is_escaped,
-        };
+        self.state = State::InKey { is_escaped: run.is_escaped };
         if run.is_closed {
             let place = self.places.last().copied().unwrap_or(Place::Document);
             if place == Place::Document {
@@ -248,9 +242,7 @@ impl Scanner {
     ) -> &'b [u8] {
         let run = StringRun::of(bytes, is_escaped);
         self.record(run.text);
-        self.state = State::InString {
-            is_escaped: run.is_escaped,
-        };
+        self.state = State::InString { is_escaped: run.is_escaped };
         if run.is_closed {
             self.record(b"\"");
             self.value_end(found);
@@ -272,12 +264,7 @@ impl Scanner {
 
     /// Inside a container that is not walked into: only strings and brackets count.
     fn in_skipped<'b>(&mut self, bytes: &'b [u8], found: &mut impl FnMut(Find<'_>)) -> &'b [u8] {
-        let State::InSkipped {
-            mut depth,
-            mut is_string,
-            mut is_escaped,
-        } = self.state
-        else {
+        let State::InSkipped { mut depth, mut is_string, mut is_escaped } = self.state else {
             return bytes;
         };
         let mut rest = bytes;
@@ -305,11 +292,7 @@ impl Scanner {
         }
         let (skipped, rest) = bytes.split_at(bytes.len() - rest.len());
         self.record(skipped);
-        self.state = State::InSkipped {
-            depth,
-            is_string,
-            is_escaped,
-        };
+        self.state = State::InSkipped { depth, is_string, is_escaped };
         if depth == 0 {
             self.value_end(found);
         }
@@ -339,11 +322,7 @@ impl Scanner {
         }
         self.places.push(place);
         self.role = place.element();
-        self.state = if place.is_list() {
-            State::FirstElement
-        } else {
-            State::FirstKey
-        };
+        self.state = if place.is_list() { State::FirstElement } else { State::FirstKey };
     }
 
     fn leave(&mut self, found: &mut impl FnMut(Find<'_>)) {
@@ -405,29 +384,16 @@ impl<'b> StringRun<'b> {
     fn of(bytes: &'b [u8], is_escaped: bool) -> Self {
         let mut from = usize::from(is_escaped);
         loop {
-            let Some(at) = bytes
-                .get(from..)
-                .and_then(|tail| memchr2(b'"', b'\\', tail))
-            else {
+            let Some(at) = bytes.get(from..).and_then(|tail| memchr2(b'"', b'\\', tail)) else {
                 // The piece may end right behind a backslash, once or once more.
                 let is_escaped = from > bytes.len();
-                return Self {
-                    text: bytes,
-                    rest: &[],
-                    is_closed: false,
-                    is_escaped,
-                };
+                return Self { text: bytes, rest: &[], is_closed: false, is_escaped };
             };
             let at = from + at;
             if bytes.get(at) == Some(&b'"') {
                 let (text, rest) = bytes.split_at(at);
                 let (_, rest) = rest.split_at(1);
-                return Self {
-                    text,
-                    rest,
-                    is_closed: true,
-                    is_escaped: false,
-                };
+                return Self { text, rest, is_closed: true, is_escaped: false };
             }
             from = at + 2;
         }
@@ -484,9 +450,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_json_is_broken() {
-        for text in [
-            "null", "12", "\"x\"", "<html>", "{a", "{\"a\" 1", "{\"a\":}", "[1]", "[DONE]",
-        ] {
+        for text in ["null", "12", "\"x\"", "<html>", "{a", "{\"a\" 1", "{\"a\":}", "[1]", "[DONE]"]
+        {
             let finds = finds([text.as_bytes()]);
             assert!(finds.ends_with("broken"), "{text}: {finds}");
         }
@@ -494,11 +459,7 @@ mod tests {
 
     #[test]
     fn a_value_beyond_its_limit_is_cut_and_costs_no_more() {
-        let text = format!(
-            r#"{{"error":"{}","type":"{}"}}"#,
-            "e".repeat(1 << 20),
-            "t".repeat(99)
-        );
+        let text = format!(r#"{{"error":"{}","type":"{}"}}"#, "e".repeat(1 << 20), "t".repeat(99));
         let mut scanner = Scanner::new();
         let mut lengths = Vec::new();
 

@@ -96,16 +96,7 @@ mod tests {
 
     #[test]
     fn anything_but_one_object_is_refused() {
-        for text in [
-            "",
-            "[]",
-            "1",
-            "{} {}",
-            "{\"a\":}",
-            "{\"a\":1,}",
-            "{a:1}",
-            "{\"a\":\"\\x\"}",
-        ] {
+        for text in ["", "[]", "1", "{} {}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "{\"a\":\"\\x\"}"] {
             assert!(each(text, |_| {}).is_err(), "{text}");
         }
     }

@@ -167,10 +167,7 @@ pub fn count_tokens(model: &str) -> String {
 
 /// Guesses the dialect of a path that leads nowhere, so that the refusal is understood.
 pub fn guess(path: &str, asker: &Asker) -> Dialect {
-    let has = |word: &str| {
-        path.split('/')
-            .any(|segment| segment.eq_ignore_ascii_case(word))
-    };
+    let has = |word: &str| path.split('/').any(|segment| segment.eq_ignore_ascii_case(word));
     if has("openai") {
         Dialect::OpenAi
     } else if has("v1beta") || has("v1alpha") || has("gemini") || path.contains("generateContent") {
@@ -269,13 +266,7 @@ fn openai_target(segments: &[String], method: &str) -> Result<Target, PathError>
             (op, None, joined(segments))
         }
     };
-    Ok(Target {
-        dialect: Dialect::OpenAi,
-        op,
-        path,
-        model,
-        verb: None,
-    })
+    Ok(Target { dialect: Dialect::OpenAi, op, path, model, verb: None })
 }
 
 fn gemini_target(mount: &Mount, segments: &[String], method: &str) -> Result<Target, PathError> {
@@ -291,25 +282,15 @@ fn gemini_target(mount: &Mount, segments: &[String], method: &str) -> Result<Tar
     let (op, model, path) = match (tail, &verb) {
         ([_, ..], Some(verb)) if is_model_kind => {
             let named = tail.join("/");
-            let id = named
-                .strip_suffix(verb.as_str())
-                .and_then(|id| id.strip_suffix(':'));
+            let id = named.strip_suffix(verb.as_str()).and_then(|id| id.strip_suffix(':'));
             let id = checked_model(id.unwrap_or_default().to_owned())?;
             let path = format!("/{head}/{}:{verb}", encode_id(&id));
-            let model = if head == "models" {
-                id
-            } else {
-                format!("{head}/{id}")
-            };
+            let model = if head == "models" { id } else { format!("{head}/{id}") };
             (op_of_verb(verb), Some(model), path)
         }
         ([id, below @ ..], None) if head == "models" => {
             let id = checked_model(id.clone())?;
-            let op = if is_get && below.is_empty() {
-                Op::ModelGet
-            } else {
-                Op::Other
-            };
+            let op = if is_get && below.is_empty() { Op::ModelGet } else { Op::Other };
             let path = format!("/models/{}{}", encode_id(&id), joined(below));
             (op, Some(id), path)
         }
@@ -322,13 +303,7 @@ fn gemini_target(mount: &Mount, segments: &[String], method: &str) -> Result<Tar
             (op, None, joined(segments))
         }
     };
-    Ok(Target {
-        dialect: Dialect::Gemini,
-        op,
-        path: format!("{base}{path}"),
-        model,
-        verb,
-    })
+    Ok(Target { dialect: Dialect::Gemini, op, path: format!("{base}{path}"), model, verb })
 }
 
 fn op_of_verb(verb: &str) -> Op {
@@ -343,23 +318,16 @@ fn op_of_verb(verb: &str) -> Op {
 
 fn checked_model(id: String) -> Result<String, PathError> {
     if id.trim().is_empty() {
-        return Err(PathError::BadModel(
-            "the path names no model before the colon",
-        ));
+        return Err(PathError::BadModel("the path names no model before the colon"));
     }
     if MODEL_BYTES_MAX < id.len() {
-        return Err(PathError::BadModel(
-            "the model in the path is longer than 256 bytes",
-        ));
+        return Err(PathError::BadModel("the model in the path is longer than 256 bytes"));
     }
     Ok(id)
 }
 
 fn joined(segments: &[String]) -> String {
-    segments
-        .iter()
-        .map(|segment| format!("/{}", encode(segment)))
-        .collect()
+    segments.iter().map(|segment| format!("/{}", encode(segment))).collect()
 }
 
 #[cfg(test)]

@@ -38,11 +38,7 @@ pub struct BadBody {
 
 impl fmt::Display for BadBody {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            message,
-            line,
-            column,
-        } = self;
+        let Self { message, line, column } = self;
         write!(formatter, "{message} (line {line}, column {column})")
     }
 }
@@ -192,16 +188,8 @@ mod tests {
     fn the_thinking_extension_belongs_to_the_openai_dialect() {
         let body = br#"{"thinking_budget":5}"#;
 
-        assert!(
-            peek(Dialect::OpenAi, body)
-                .unwrap()
-                .wants_thinking_extension
-        );
-        assert!(
-            !peek(Dialect::Gemini, body)
-                .unwrap()
-                .wants_thinking_extension
-        );
+        assert!(peek(Dialect::OpenAi, body).unwrap().wants_thinking_extension);
+        assert!(!peek(Dialect::Gemini, body).unwrap().wants_thinking_extension);
     }
 
     #[test]
@@ -217,38 +205,20 @@ mod tests {
     #[test]
     fn a_body_that_is_not_one_object_is_refused_with_its_place() {
         for (body, expected) in [
-            (
-                &b""[..],
-                "the body is empty; send one JSON object (line 1, column 1)",
-            ),
-            (
-                b" \n ",
-                "the body is empty; send one JSON object (line 2, column 2)",
-            ),
-            (
-                b"[{}]",
-                "the body is a JSON list; send one JSON object (line 1, column 1)",
-            ),
-            (
-                b"\n null",
-                "the body is not a JSON object (line 2, column 2)",
-            ),
+            (&b""[..], "the body is empty; send one JSON object (line 1, column 1)"),
+            (b" \n ", "the body is empty; send one JSON object (line 2, column 2)"),
+            (b"[{}]", "the body is a JSON list; send one JSON object (line 1, column 1)"),
+            (b"\n null", "the body is not a JSON object (line 2, column 2)"),
             (
                 b"\xEF\xBB\xBF{}",
                 "the body begins with a byte order mark; send plain UTF-8 (line 1, column 1)",
             ),
-            (
-                b"{\"a\":\"\xE4\xB8\"}",
-                "the body is not UTF-8 (line 1, column 7)",
-            ),
+            (b"{\"a\":\"\xE4\xB8\"}", "the body is not UTF-8 (line 1, column 7)"),
             (
                 b"{\n\"a\": \"\\ud83d\"}",
                 "half a surrogate pair is not a character (line 2, column 7)",
             ),
-            (
-                b"{\"a\":1} x",
-                "the body is not valid JSON: trailing characters (line 1, column 9)",
-            ),
+            (b"{\"a\":1} x", "the body is not valid JSON: trailing characters (line 1, column 9)"),
             (
                 b"{\"a\":",
                 "the body is not valid JSON: EOF while parsing a value (line 1, column 5)",

@@ -88,14 +88,7 @@ fn prefix_model(text: &str, prefix: &str) -> Result<Option<String>, serde_json::
     match serde_json::from_str::<Value>(raw) {
         Ok(Value::String(model)) if !model.starts_with(prefix) => {
             let inside = at + "\"".len();
-            Ok(Some(apply(
-                text,
-                &[Edit {
-                    from: inside,
-                    to: inside,
-                    with: prefix.to_owned(),
-                }],
-            )))
+            Ok(Some(apply(text, &[Edit { from: inside, to: inside, with: prefix.to_owned() }])))
         }
         Ok(_) | Err(_) => Ok(None),
     }
@@ -188,11 +181,7 @@ fn plan(
         let comma = if last_end.is_some() { "," } else { "" };
         // An empty object may have white space around it, so its brace is looked for.
         let at = base + last_end.unwrap_or_else(|| after_brace(object));
-        edits.push(Edit {
-            from: at,
-            to: at,
-            with: format!("{comma}{}", missing.join(",")),
-        });
+        edits.push(Edit { from: at, to: at, with: format!("{comma}{}", missing.join(",")) });
     }
     Ok(())
 }
@@ -202,9 +191,7 @@ fn nested(path: &[&str], fields: &[(&str, &str)]) -> String {
     match path.split_first() {
         Some((name, rest)) => format!("{{\"{name}\":{}}}", nested(rest, fields)),
         None => {
-            let members = fields
-                .iter()
-                .map(|(name, value)| format!("\"{name}\":{value}"));
+            let members = fields.iter().map(|(name, value)| format!("\"{name}\":{value}"));
             format!("{{{}}}", members.collect::<Vec<_>>().join(","))
         }
     }
@@ -224,22 +211,14 @@ fn remove(object: &str, names: &[&str]) -> Result<String, serde_json::Error> {
             return;
         }
         if let Some(from) = run_start.take() {
-            edits.push(Edit {
-                from,
-                to: member.key_at,
-                with: String::new(),
-            });
+            edits.push(Edit { from, to: member.key_at, with: String::new() });
         }
         kept_end = Some(member.end());
     })?;
     if let (Some(_), Some(to)) = (run_start, last_end) {
         // The last run takes the comma before it.
         let from = kept_end.unwrap_or_else(|| after_brace(object));
-        edits.push(Edit {
-            from,
-            to,
-            with: String::new(),
-        });
+        edits.push(Edit { from, to, with: String::new() });
     }
     Ok(apply(object, &edits))
 }
@@ -252,16 +231,10 @@ fn after_brace(object: &str) -> usize {
 mod tests {
     use super::*;
 
-    const USAGE: Rewrite = Rewrite {
-        include_usage: true,
-        thinking_extension: false,
-        model_prefix: None,
-    };
-    const THINKING: Rewrite = Rewrite {
-        include_usage: false,
-        thinking_extension: true,
-        model_prefix: None,
-    };
+    const USAGE: Rewrite =
+        Rewrite { include_usage: true, thinking_extension: false, model_prefix: None };
+    const THINKING: Rewrite =
+        Rewrite { include_usage: false, thinking_extension: true, model_prefix: None };
     const PREFIX: Rewrite = Rewrite {
         include_usage: false,
         thinking_extension: false,
@@ -275,11 +248,7 @@ mod tests {
             "{ \"a\": 1e400 , \"b\": \"\\u00e9\" }\n",
             "{ \"a\": 1e400 , \"b\": \"\\u00e9\",\"stream_options\":{\"include_usage\":true} }\n",
         );
-        check(
-            USAGE,
-            " { } ",
-            " {\"stream_options\":{\"include_usage\":true} } ",
-        );
+        check(USAGE, " { } ", " {\"stream_options\":{\"include_usage\":true} } ");
         check(
             USAGE,
             r#"{"stream_options":{"x":1},"y":2}"#,
@@ -290,11 +259,7 @@ mod tests {
             r#"{"stream_options": {"include_usage": false, "x":1}}"#,
             r#"{"stream_options": {"include_usage": true, "x":1}}"#,
         );
-        check(
-            USAGE,
-            r#"{"stream_options":null}"#,
-            r#"{"stream_options":{"include_usage":true}}"#,
-        );
+        check(USAGE, r#"{"stream_options":null}"#, r#"{"stream_options":{"include_usage":true}}"#);
     }
 
     #[test]
@@ -337,20 +302,12 @@ mod tests {
             r#"{"reasoning_effort":"low","thinking_budget":null}"#,
             r#"{"reasoning_effort":"low"}"#,
         );
-        check(
-            THINKING,
-            r#"{"thinking_budget":null,"include_thoughts":null}"#,
-            "{}",
-        );
+        check(THINKING, r#"{"thinking_budget":null,"include_thoughts":null}"#, "{}");
     }
 
     #[test]
     fn a_model_is_prefixed_once() {
-        check(
-            PREFIX,
-            r#"{"model":"gemini"}"#,
-            r#"{"model":"google-ai-studio/gemini"}"#,
-        );
+        check(PREFIX, r#"{"model":"gemini"}"#, r#"{"model":"google-ai-studio/gemini"}"#);
         same(PREFIX, r#"{"model":"google-ai-studio/gemini"}"#);
         same(PREFIX, r#"{"model":5}"#);
         same(PREFIX, "{}");
@@ -358,11 +315,7 @@ mod tests {
 
     #[test]
     fn all_rewrites_together_are_one_body() {
-        let all = Rewrite {
-            include_usage: true,
-            thinking_extension: true,
-            ..PREFIX
-        };
+        let all = Rewrite { include_usage: true, thinking_extension: true, ..PREFIX };
         check(
             all,
             r#"{"model":"m","thinking_budget":5}"#,

@@ -11,11 +11,7 @@ use crate::path::PathError;
 const PATH_BYTES_MAX: usize = 16 * 1024;
 
 /// Everything but the unreserved characters of RFC 3986.
-const ID: AsciiSet = NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const ID: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A colon is only special before a verb.
 const SEGMENT: AsciiSet = ID.remove(b':');
@@ -30,10 +26,7 @@ pub(crate) fn split(path: &str) -> Result<Vec<String>, PathError> {
     if PATH_BYTES_MAX < path.len() {
         return Err(PathError::BadPath("the path is too long"));
     }
-    path.split('/')
-        .filter(|raw| !raw.is_empty())
-        .map(decode)
-        .collect()
+    path.split('/').filter(|raw| !raw.is_empty()).map(decode).collect()
 }
 
 /// Encodes a segment, leaving a colon alone.
@@ -53,10 +46,7 @@ fn decode(raw: &str) -> Result<String, PathError> {
     if segment.chars().any(is_dangerous) {
         return Err(PathError::BadPath("the path has control characters in it"));
     }
-    if segment
-        .split(['/', '\\'])
-        .any(|part| matches!(part, "." | ".."))
-    {
+    if segment.split(['/', '\\']).any(|part| matches!(part, "." | "..")) {
         return Err(PathError::BadPath("the path has `.` or `..` in it"));
     }
     Ok(segment.into_owned())
@@ -109,10 +99,7 @@ mod tests {
             "%7F",
             long.as_str(),
         ] {
-            assert!(
-                matches!(split(raw), Err(PathError::BadPath(_))),
-                "{raw:.20}"
-            );
+            assert!(matches!(split(raw), Err(PathError::BadPath(_))), "{raw:.20}");
         }
     }
 }

@@ -54,12 +54,7 @@ pub(crate) struct Scanner {
 
 impl Scanner {
     pub(crate) fn new() -> Self {
-        Self {
-            line: Line::Start,
-            is_after_cr: false,
-            has_field: false,
-            mark_bytes: 0,
-        }
+        Self { line: Line::Start, is_after_cr: false, has_field: false, mark_bytes: 0 }
     }
 
     /// Says whether the last byte was a CR that ended a line, so that an LF now belongs to it.
@@ -102,19 +97,13 @@ impl Scanner {
                     self.line = line_starting_with(byte);
                     if self.line == Line::Unknown {
                         let bytes = take_line(input);
-                        return Some(Piece::Unknown {
-                            bytes,
-                            is_start: true,
-                        });
+                        return Some(Piece::Unknown { bytes, is_start: true });
                     }
                     *input = tail;
                 }
                 Line::Name { field, matched } => match field.get(matched) {
                     Some(&expected) if expected == byte => {
-                        self.line = Line::Name {
-                            field,
-                            matched: matched + 1,
-                        };
+                        self.line = Line::Name { field, matched: matched + 1 };
                         *input = tail;
                     }
                     None if byte == b':' => {
@@ -127,10 +116,7 @@ impl Scanner {
                     Some(_) | None => {
                         self.line = Line::Unknown;
                         let bytes = take_line(input);
-                        return Some(Piece::Unknown {
-                            bytes,
-                            is_start: true,
-                        });
+                        return Some(Piece::Unknown { bytes, is_start: true });
                     }
                 },
                 Line::Data { is_start } => {
@@ -143,10 +129,7 @@ impl Scanner {
                 }
                 Line::Unknown => {
                     let bytes = take_line(input);
-                    return Some(Piece::Unknown {
-                        bytes,
-                        is_start: false,
-                    });
+                    return Some(Piece::Unknown { bytes, is_start: false });
                 }
                 Line::Ignored => {
                     take_line(input);
@@ -169,22 +152,10 @@ impl Scanner {
 fn line_starting_with(byte: u8) -> Line {
     match byte {
         b':' => Line::Ignored,
-        b'd' => Line::Name {
-            field: b"data",
-            matched: 1,
-        },
-        b'e' => Line::Name {
-            field: b"event",
-            matched: 1,
-        },
-        b'i' => Line::Name {
-            field: b"id",
-            matched: 1,
-        },
-        b'r' => Line::Name {
-            field: b"retry",
-            matched: 1,
-        },
+        b'd' => Line::Name { field: b"data", matched: 1 },
+        b'e' => Line::Name { field: b"event", matched: 1 },
+        b'i' => Line::Name { field: b"id", matched: 1 },
+        b'r' => Line::Name { field: b"retry", matched: 1 },
         _ => Line::Unknown,
     }
 }
@@ -205,10 +176,7 @@ mod tests {
     fn data_is_found_whatever_the_line_ends() {
         check("data: a\n\ndata:b\r\n\r\ndata:  c\r\rdata\n\n", "a|b| c||");
         check("\u{feff}data: a\n\n", "a|");
-        check(
-            "event: x\nid: 1\nretry: 5\n: comment\ndata: a\ndata: b\n\n",
-            "ab|",
-        );
+        check("event: x\nid: 1\nretry: 5\n: comment\ndata: a\ndata: b\n\n", "ab|");
         check("data: no end", "no end");
     }
 
@@ -241,11 +209,7 @@ mod tests {
 
     fn check(stream: &str, expected: &str) {
         assert_eq!(pieces(std::iter::once(stream.as_bytes())), expected);
-        assert_eq!(
-            pieces(stream.as_bytes().chunks(1)),
-            expected,
-            "byte by byte"
-        );
+        assert_eq!(pieces(stream.as_bytes().chunks(1)), expected, "byte by byte");
     }
 
     fn pieces<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> String {

@@ -133,10 +133,7 @@ impl Tap {
     /// an event, behind the end, or in a plain JSON document.
     pub fn closing_error(&self, error: &ErrorBody<'_>) -> Option<Vec<u8>> {
         match self.record.shape {
-            Shape::Sse => self
-                .sse
-                .is_at_boundary()
-                .then(|| self.dialect.error_event(error)),
+            Shape::Sse => self.sse.is_at_boundary().then(|| self.dialect.error_event(error)),
             Shape::Json => None,
             Shape::JsonArray => {
                 let before: &[u8] = match self.json.gap() {
@@ -223,21 +220,13 @@ mod tests {
 
     #[test]
     fn an_event_stream_is_finished_by_a_finish_reason() {
-        check(
-            Shape::Sse,
-            &format!("data: {TEXT}\n\n"),
-            "content 1 boundary",
-        );
+        check(Shape::Sse, &format!("data: {TEXT}\n\n"), "content 1 boundary");
         check(
             Shape::Sse,
             &format!("data: {TEXT}\n\ndata: {LAST}\n\n"),
             "content finished 2 boundary total=5",
         );
-        check(
-            Shape::Sse,
-            &format!("data: {TEXT}\r\rdata: {LAST}"),
-            "content finished 2 total=5",
-        );
+        check(Shape::Sse, &format!("data: {TEXT}\r\rdata: {LAST}"), "content finished 2 total=5");
         check(
             Shape::Sse,
             "data: {\"choices\":[]}\n\ndata: [DONE]\n\n",
@@ -282,16 +271,8 @@ mod tests {
 
     #[test]
     fn an_error_before_any_content_is_not_content() {
-        check(
-            Shape::Sse,
-            &format!("data: {ERROR}\n\n"),
-            "error=503 overloaded 1 boundary",
-        );
-        check(
-            Shape::Sse,
-            &format!("data: [{ERROR}]\n\n"),
-            "error=503 overloaded 1 boundary",
-        );
+        check(Shape::Sse, &format!("data: {ERROR}\n\n"), "error=503 overloaded 1 boundary");
+        check(Shape::Sse, &format!("data: [{ERROR}]\n\n"), "error=503 overloaded 1 boundary");
         check(Shape::Sse, &format!("{ERROR}\n"), "error=503 overloaded 1");
         let pretty =
             "{\n  \"error\": {\n    \"code\": 503,\n    \"message\": \"overloaded\"\n  }\n}\n";
@@ -306,16 +287,8 @@ mod tests {
             &format!("[{ERROR}]"),
             "finished error=503 overloaded 1 boundary complete",
         );
-        check(
-            Shape::JsonArray,
-            ERROR,
-            "finished error=503 overloaded 1 boundary complete",
-        );
-        check(
-            Shape::Json,
-            ERROR,
-            "finished error=503 overloaded 1 boundary complete",
-        );
+        check(Shape::JsonArray, ERROR, "finished error=503 overloaded 1 boundary complete");
+        check(Shape::Json, ERROR, "finished error=503 overloaded 1 boundary complete");
         check(
             Shape::Json,
             &format!("[{ERROR}]\n"),
@@ -326,27 +299,16 @@ mod tests {
     #[test]
     fn a_resource_may_have_an_error_of_its_own() {
         let operation = r#"{"name":"operations/1","done":true,"error":{"code":13}}"#;
-        check(
-            Shape::Json,
-            operation,
-            "content finished 1 boundary complete",
-        );
-        check(
-            Shape::Json,
-            r#"{"id":"r","error":null}"#,
-            "content finished 1 boundary complete",
-        );
+        check(Shape::Json, operation, "content finished 1 boundary complete");
+        check(Shape::Json, r#"{"id":"r","error":null}"#, "content finished 1 boundary complete");
         check(Shape::Json, "{}", "content finished 1 boundary complete");
     }
 
     #[test]
     fn what_is_not_of_the_expected_shape_is_malformed() {
-        for text in [
-            "<!DOCTYPE html>\n<html>\n",
-            "null\n",
-            "internal error\n",
-            "upstream timed out",
-        ] {
+        for text in
+            ["<!DOCTYPE html>\n<html>\n", "null\n", "internal error\n", "upstream timed out"]
+        {
             let tap = tap(Shape::Sse, std::iter::once(text.as_bytes()));
             assert!(tap.seen().is_malformed && !tap.seen().has_content, "{text}");
         }
@@ -354,16 +316,8 @@ mod tests {
         check(Shape::Json, "<html>", "malformed");
         check(Shape::Json, "null", "malformed");
         check(Shape::Json, "[]", "finished malformed 0 boundary complete");
-        check(
-            Shape::Json,
-            &format!("[{TEXT}]"),
-            "finished malformed 1 boundary complete",
-        );
-        check(
-            Shape::JsonArray,
-            TEXT,
-            "finished malformed 1 boundary complete",
-        );
+        check(Shape::Json, &format!("[{TEXT}]"), "finished malformed 1 boundary complete");
+        check(Shape::JsonArray, TEXT, "finished malformed 1 boundary complete");
         check(Shape::JsonArray, "data: {}", "malformed");
     }
 
@@ -371,11 +325,7 @@ mod tests {
     fn oddities_of_a_stream_are_not_malformed() {
         check(Shape::Sse, "", "boundary");
         check(Shape::Sse, ": ping\n\n\n\n", "boundary");
-        check(
-            Shape::Sse,
-            "data: not json\n\ndata: \u{1}\n\n",
-            "content 2 boundary",
-        );
+        check(Shape::Sse, "data: not json\n\ndata: \u{1}\n\n", "content 2 boundary");
         check(Shape::Sse, "id: 1\nretry: 5\n\n", "boundary");
         check(Shape::Sse, "data:\n\n", "boundary");
         check(
@@ -384,11 +334,7 @@ mod tests {
             "content finished 1 boundary total=5",
         );
         let split = LAST.replace(",\"usage", ",\ndata: \"usage");
-        check(
-            Shape::Sse,
-            &format!("data: {split}\n\n"),
-            "content finished 1 boundary total=5",
-        );
+        check(Shape::Sse, &format!("data: {split}\n\n"), "content finished 1 boundary total=5");
         check(
             Shape::Sse,
             &format!("data: {TEXT}\n\n{{oops\n\ndata: {LAST}\n\n"),
@@ -400,11 +346,7 @@ mod tests {
     fn a_list_has_boundaries_between_its_elements() {
         check(Shape::JsonArray, "[", "boundary");
         check(Shape::JsonArray, &format!("[{TEXT}"), "content 1 boundary");
-        check(
-            Shape::JsonArray,
-            &format!("[{TEXT},\r\n"),
-            "content 1 boundary",
-        );
+        check(Shape::JsonArray, &format!("[{TEXT},\r\n"), "content 1 boundary");
         check(Shape::JsonArray, "[{\"candidates\"", "content");
         check(
             Shape::JsonArray,
@@ -427,10 +369,7 @@ mod tests {
         for start in ["", "[", &format!("[{TEXT}"), &format!("[{TEXT}\n,\n")] {
             let mut list = start.as_bytes().to_vec();
             list.extend(close(Shape::JsonArray, start).unwrap());
-            assert!(
-                serde_json::from_slice::<Vec<serde_json::Value>>(&list).is_ok(),
-                "{start}"
-            );
+            assert!(serde_json::from_slice::<Vec<serde_json::Value>>(&list).is_ok(), "{start}");
         }
         assert_eq!(close(Shape::JsonArray, "[{"), None);
         assert_eq!(close(Shape::JsonArray, "[]"), None);
@@ -494,10 +433,7 @@ mod tests {
         if let Some(error) = &seen.error {
             say(true, &format!("error={} {}", error.status, error.message));
         }
-        say(
-            seen.events > 0 || seen.is_complete,
-            &seen.events.to_string(),
-        );
+        say(seen.events > 0 || seen.is_complete, &seen.events.to_string());
         say(seen.at_boundary, "boundary");
         say(seen.is_complete, "complete");
         if let Some(total) = seen.usage.and_then(|usage| usage.total) {

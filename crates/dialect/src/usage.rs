@@ -131,11 +131,8 @@ mod tests {
 
     #[test]
     fn openai_completion_already_includes_the_reasoning() {
-        let usage = usage(&[
-            ("prompt_tokens", 10),
-            ("completion_tokens", 50),
-            ("reasoning_tokens", 40),
-        ]);
+        let usage =
+            usage(&[("prompt_tokens", 10), ("completion_tokens", 50), ("reasoning_tokens", 40)]);
 
         assert_eq!(usage.completion, Some(50));
         assert_eq!(usage.thinking, Some(40));

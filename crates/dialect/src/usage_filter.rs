@@ -45,10 +45,7 @@ impl UsageFilter {
     const HELD_BYTES_MAX: usize = 64 * 1024;
 
     /// Starts at the beginning of a stream.
-    #[expect(
-        clippy::new_without_default,
-        reason = "a filter has no empty value, only a start"
-    )]
+    #[expect(clippy::new_without_default, reason = "a filter has no empty value, only a start")]
     pub fn new() -> Self {
         Self {
             sse: sse::Scanner::new(),
@@ -179,10 +176,7 @@ impl Iterator for FilteredChunks {
     type Item = Bytes;
 
     fn next(&mut self) -> Option<Bytes> {
-        self.first
-            .take()
-            .or_else(|| self.second.take())
-            .or_else(|| self.more.pop_front())
+        self.first.take().or_else(|| self.second.take()).or_else(|| self.more.pop_front())
     }
 }
 

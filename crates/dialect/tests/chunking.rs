@@ -92,11 +92,7 @@ fn a_stream_of_wide_characters_may_be_cut_at_every_byte() {
 
     for at in 0..=stream.len() {
         let (left, right) = stream.split_at(at);
-        assert_eq!(
-            whole,
-            (seen(Shape::Sse, &[left, right]), filtered(&[left, right])),
-            "{at}"
-        );
+        assert_eq!(whole, (seen(Shape::Sse, &[left, right]), filtered(&[left, right])), "{at}");
     }
 }
 

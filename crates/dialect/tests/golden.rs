@@ -3,10 +3,7 @@
 //! A file's name says what it is: the dialect in front (`openai-`, `gemini-`), or the status for an
 //! error; the ending tells the shape.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot read its files has to fail"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot read its files has to fail")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,9 +18,7 @@ fn requests_are_read_and_rewritten() {
         let peek = dialect::peek(dialect_of(name), body);
         let what = Rewrite {
             include_usage: is_openai && peek.as_ref().is_ok_and(|peek| peek.is_stream),
-            thinking_extension: peek
-                .as_ref()
-                .is_ok_and(|peek| peek.wants_thinking_extension),
+            thinking_extension: peek.as_ref().is_ok_and(|peek| peek.wants_thinking_extension),
             model_prefix: None,
         };
         let rewritten = match dialect::rewrite(&Bytes::copy_from_slice(body), &what) {
@@ -37,19 +32,13 @@ fn requests_are_read_and_rewritten() {
 
 #[test]
 fn responses_are_watched() {
-    check("responses", |name, body| {
-        watched(dialect_of(name), Shape::Json, body)
-    });
+    check("responses", |name, body| watched(dialect_of(name), Shape::Json, body));
 }
 
 #[test]
 fn streams_are_watched() {
     check("streams", |name, body| {
-        let shape = if name.ends_with(".json") {
-            Shape::JsonArray
-        } else {
-            Shape::Sse
-        };
+        let shape = if name.ends_with(".json") { Shape::JsonArray } else { Shape::Sse };
         watched(dialect_of(name), shape, body)
     });
 }
@@ -70,18 +59,12 @@ fn watched(dialect: Dialect, shape: Shape, body: &[u8]) -> String {
 }
 
 fn dialect_of(name: &str) -> Dialect {
-    if name.starts_with("openai-") {
-        Dialect::OpenAi
-    } else {
-        Dialect::Gemini
-    }
+    if name.starts_with("openai-") { Dialect::OpenAi } else { Dialect::Gemini }
 }
 
 /// Reads every file of a folder and compares what is made of it with the snapshot beside it.
 fn check(folder: &str, read: impl Fn(&str, &[u8]) -> String) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(folder);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(folder);
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(&folder);
     settings.set_prepend_module_to_snapshot(false);
@@ -96,13 +79,9 @@ fn check(folder: &str, read: impl Fn(&str, &[u8]) -> String) {
 }
 
 fn wire_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let is_wire = |path: &PathBuf| {
-        path.extension()
-            .is_some_and(|ending| ending != "snap" && ending != "new")
-    };
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let is_wire =
+        |path: &PathBuf| path.extension().is_some_and(|ending| ending != "snap" && ending != "new");
     let mut files: Vec<PathBuf> = entries.filter(is_wire).collect();
     files.sort();
     files

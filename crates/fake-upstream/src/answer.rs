@@ -51,10 +51,7 @@ impl Answer {
             }
             sound
             @ (Self::Default(_) | Self::Refusal(_) | Self::Status { .. } | Self::Steps(_)) => {
-                Self::Faulty {
-                    answer: Box::new(sound),
-                    faults: vec![fault],
-                }
+                Self::Faulty { answer: Box::new(sound), faults: vec![fault] }
             }
         }
     }

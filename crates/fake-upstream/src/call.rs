@@ -39,23 +39,11 @@ pub(crate) enum Carrier {
 
 impl<'a> Call<'a> {
     pub(crate) fn new(request: &'a Request) -> Self {
-        let (path, query) = request
-            .target
-            .split_once('?')
-            .unwrap_or((&request.target, ""));
+        let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
         let credentials = credentials(request, query);
-        let is_bearer = credentials
-            .iter()
-            .any(|seen| seen.carrier == Carrier::Authorization);
+        let is_bearer = credentials.iter().any(|seen| seen.carrier == Carrier::Authorization);
         let (dialect, resource) = place(path, is_bearer);
-        Self {
-            request,
-            dialect,
-            credentials,
-            resource,
-            query,
-            json: OnceCell::new(),
-        }
+        Self { request, dialect, credentials, resource, query, json: OnceCell::new() }
     }
 
     /// The first credential.
@@ -65,9 +53,7 @@ impl<'a> Call<'a> {
 
     /// The body, if it is JSON.
     pub(crate) fn json(&self) -> Option<&Value> {
-        self.json
-            .get_or_init(|| serde_json::from_slice(&self.request.body).ok())
-            .as_ref()
+        self.json.get_or_init(|| serde_json::from_slice(&self.request.body).ok()).as_ref()
     }
 
     /// The model's name without `models/`: from the path, or from the body in an OpenAI request.
@@ -86,12 +72,7 @@ impl<'a> Call<'a> {
         } else {
             percent_decode_str(named).decode_utf8_lossy()
         };
-        Some(
-            decoded
-                .strip_prefix("models/")
-                .unwrap_or(&decoded)
-                .to_owned(),
-        )
+        Some(decoded.strip_prefix("models/").unwrap_or(&decoded).to_owned())
     }
 
     /// The resource and the verb behind its colon.
@@ -116,9 +97,7 @@ fn split_verb(resource: &str) -> (&str, Option<&str>) {
 /// Gemini, a path only OpenAI has means OpenAI, and otherwise a bearer token decides.
 fn place(path: &str, is_bearer: bool) -> (Dialect, &str) {
     for version in ["v1beta", "v1alpha", "v1"] {
-        let inside = path
-            .strip_prefix('/')
-            .and_then(|rest| rest.strip_prefix(version));
+        let inside = path.strip_prefix('/').and_then(|rest| rest.strip_prefix(version));
         let Some(resource) = inside.and_then(|rest| rest.strip_prefix('/')) else {
             continue;
         };
@@ -152,9 +131,7 @@ fn credentials<'a>(request: &'a Request, query: &'a str) -> Vec<Credential<'a>> 
         if name.eq_ignore_ascii_case("x-goog-api-key") || name.eq_ignore_ascii_case("x-api-key") {
             add(Carrier::Header, Cow::Borrowed(value.as_str()));
         } else if name.eq_ignore_ascii_case("authorization") {
-            let token = value
-                .split_once(' ')
-                .map_or(value.as_str(), |(_, token)| token.trim());
+            let token = value.split_once(' ').map_or(value.as_str(), |(_, token)| token.trim());
             add(Carrier::Authorization, Cow::Borrowed(token));
         }
     }
@@ -167,14 +144,11 @@ fn credentials<'a>(request: &'a Request, query: &'a str) -> Vec<Credential<'a>> 
 }
 
 fn parameters(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-    query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let decode = |text| percent_decode_str(text).decode_utf8_lossy();
-            (decode(name), decode(value))
-        })
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let decode = |text| percent_decode_str(text).decode_utf8_lossy();
+        (decode(name), decode(value))
+    })
 }
 
 #[cfg(test)]
@@ -193,26 +167,11 @@ mod tests {
             Dialect::Gemini,
             "models/m:generateContent",
         );
-        check(
-            "/v1/models/m:generateContent",
-            true,
-            Dialect::Gemini,
-            "models/m:generateContent",
-        );
+        check("/v1/models/m:generateContent", true, Dialect::Gemini, "models/m:generateContent");
         check("/v1/models", true, Dialect::OpenAi, "models");
         check("/v1/models", false, Dialect::Gemini, "models");
-        check(
-            "/v1/chat/completions",
-            false,
-            Dialect::OpenAi,
-            "chat/completions",
-        );
+        check("/v1/chat/completions", false, Dialect::OpenAi, "chat/completions");
         check("/v1beta/openai/models", true, Dialect::OpenAi, "models");
-        check(
-            "/upload/v1beta/files",
-            false,
-            Dialect::Gemini,
-            "upload/v1beta/files",
-        );
+        check("/upload/v1beta/files", false, Dialect::Gemini, "upload/v1beta/files");
     }
 }

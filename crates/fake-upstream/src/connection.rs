@@ -26,13 +26,8 @@ const AHEAD_BYTES_MAX: usize = 1 << 20;
 /// Serves a connection until either side ends it.
 pub(crate) async fn serve(stream: TcpStream, number: u64, shared: Arc<Shared>) {
     let _open = shared.records.connection();
-    let mut connection = Connection {
-        stream,
-        buffer: BytesMut::new(),
-        number,
-        requests: 0,
-        recent: None,
-    };
+    let mut connection =
+        Connection { stream, buffer: BytesMut::new(), number, requests: 0, recent: None };
     loop {
         let request = match http::read_request(&mut connection.stream, &mut connection.buffer).await
         {
@@ -147,10 +142,7 @@ impl Connection {
     /// Returns when the client has left; keeps what it sends ahead.
     async fn leaves(&mut self) {
         while self.buffer.len() < AHEAD_BYTES_MAX {
-            if http::fill(&mut self.stream, &mut self.buffer)
-                .await
-                .is_err()
-            {
+            if http::fill(&mut self.stream, &mut self.buffer).await.is_err() {
                 return;
             }
         }

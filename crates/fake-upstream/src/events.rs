@@ -61,20 +61,12 @@ pub(crate) fn array(mut elements: Vec<String>, options: &Options) -> Vec<Step> {
         .zip(elements)
         .map(|(number, element)| {
             let open = if number == 1 { "[" } else { ",\r\n" };
-            let close = if number == last && bare_error.is_none() {
-                "]"
-            } else {
-                ""
-            };
+            let close = if number == last && bare_error.is_none() { "]" } else { "" };
             format!("{open}{element}{close}")
         })
         .collect();
     texts.extend(bare_error);
-    paced(
-        begin(200, "application/json; charset=UTF-8", options),
-        texts,
-        options,
-    )
+    paced(begin(200, "application/json; charset=UTF-8", options), texts, options)
 }
 
 /// How a vendor writes its events.
@@ -113,18 +105,10 @@ fn event(number: usize, data: &str, line_end: &str, options: &Options) -> String
     if options.has(Decoration::Retry) {
         lines.push("retry: 1000".to_owned());
     }
-    let label = if options.has(Decoration::NoSpace) {
-        "data:"
-    } else {
-        "data: "
-    };
+    let label = if options.has(Decoration::NoSpace) { "data:" } else { "data: " };
     match serde_json::from_str::<Value>(data) {
         Ok(value) if options.has(Decoration::MultiLine) => {
-            lines.extend(
-                format!("{value:#}")
-                    .lines()
-                    .map(|line| format!("{label}{line}")),
-            );
+            lines.extend(format!("{value:#}").lines().map(|line| format!("{label}{line}")));
         }
         Ok(_) | Err(_) => lines.push(format!("{label}{data}")),
     }
@@ -135,9 +119,7 @@ fn event(number: usize, data: &str, line_end: &str, options: &Options) -> String
 fn paced(mut steps: Vec<Step>, texts: Vec<String>, options: &Options) -> Vec<Step> {
     for (number, text) in texts.into_iter().enumerate() {
         if number > 0 && options.pace_ms > 0 {
-            steps.push(Step::Wait {
-                ms: options.pace_ms,
-            });
+            steps.push(Step::Wait { ms: options.pace_ms });
         }
         steps.push(Step::Chunk(text.into()));
     }
@@ -145,12 +127,8 @@ fn paced(mut steps: Vec<Step>, texts: Vec<String>, options: &Options) -> Vec<Ste
 }
 
 fn begin(status: u16, content_type: &str, options: &Options) -> Vec<Step> {
-    let wait = (options.first_byte_ms > 0).then_some(Step::Wait {
-        ms: options.first_byte_ms,
-    });
-    wait.into_iter()
-        .chain([head(status, content_type)])
-        .collect()
+    let wait = (options.first_byte_ms > 0).then_some(Step::Wait { ms: options.first_byte_ms });
+    wait.into_iter().chain([head(status, content_type)]).collect()
 }
 
 /// A head with the headers Google sends.
@@ -164,10 +142,7 @@ pub(crate) fn head(status: u16, content_type: &str) -> Step {
         ("x-gemini-service-tier", "standard"),
     ];
     let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-    Step::Head {
-        status,
-        headers: headers.into_iter().map(owned).collect(),
-    }
+    Step::Head { status, headers: headers.into_iter().map(owned).collect() }
 }
 
 /// What a resource answers that the fake knows nothing about.
@@ -206,17 +181,11 @@ mod tests {
 
         let steps = stream(
             vec!["{}".to_owned(), "1".to_owned()],
-            Sse {
-                line_end: LineEnd::Lf,
-                has_done: false,
-            },
+            Sse { line_end: LineEnd::Lf, has_done: false },
             &options,
         );
 
-        assert_eq!(
-            steps[1],
-            Step::Chunk("\u{feff}: comment 1\rid: 1\rdata:{}\r\r".into())
-        );
+        assert_eq!(steps[1], Step::Chunk("\u{feff}: comment 1\rid: 1\rdata:{}\r\r".into()));
         assert_eq!(steps[2], Step::Chunk(": comment 2\rid: 2\rdata:1\r".into()));
     }
 }

@@ -114,9 +114,7 @@ impl Answer {
 
     /// 400 `INVALID_ARGUMENT` with these words.
     pub fn bad_request(message: impl Into<String>) -> Self {
-        Self::Refusal(Refusal::BadRequest {
-            message: message.into(),
-        })
+        Self::Refusal(Refusal::BadRequest { message: message.into() })
     }
 
     /// 429: quota per minute, with this wait.
@@ -136,9 +134,7 @@ impl Answer {
 
     /// 429 without details but with this `Retry-After` header.
     pub fn retry_after(value: impl Into<String>) -> Self {
-        Self::Refusal(Refusal::RetryAfter {
-            value: value.into(),
-        })
+        Self::Refusal(Refusal::RetryAfter { value: value.into() })
     }
 
     /// A 5xx with the words that go with it.
@@ -149,11 +145,7 @@ impl Answer {
     /// A status with a body of this type.
     pub fn status(code: u16, content_type: &str, body: impl Into<String>) -> Self {
         let headers = vec![("content-type".to_owned(), content_type.to_owned())];
-        Self::Status {
-            code,
-            headers,
-            body: body.into(),
-        }
+        Self::Status { code, headers, body: body.into() }
     }
 
     /// A status with a JSON body.
@@ -163,11 +155,7 @@ impl Answer {
 
     /// 200 with a web page.
     pub fn html_200() -> Self {
-        Self::status(
-            200,
-            "text/html",
-            "<!DOCTYPE html><html><body>Sign in</body></html>",
-        )
+        Self::status(200, "text/html", "<!DOCTYPE html><html><body>Sign in</body></html>")
     }
 
     /// 200 with an empty body.
@@ -199,25 +187,17 @@ impl Answer {
     /// A redirection to another place.
     pub fn redirect(code: u16, location: impl Into<String>) -> Self {
         let headers = vec![("location".to_owned(), location.into())];
-        Self::Status {
-            code,
-            headers,
-            body: String::new(),
-        }
+        Self::Status { code, headers, body: String::new() }
     }
 
     /// Declares so many bytes more than it sends, then closes.
     pub fn short_body(missing_bytes: u32) -> Self {
-        Self::believable().with(Fault::Length {
-            difference: i64::from(missing_bytes),
-        })
+        Self::believable().with(Fault::Length { difference: i64::from(missing_bytes) })
     }
 
     /// Declares so many bytes fewer than it sends, then closes.
     pub fn long_body(extra_bytes: u32) -> Self {
-        Self::believable().with(Fault::Length {
-            difference: -i64::from(extra_bytes),
-        })
+        Self::believable().with(Fault::Length { difference: -i64::from(extra_bytes) })
     }
 
     /// The believable answer with so many headers of one KiB each.
@@ -293,23 +273,13 @@ impl Answer {
     }
 
     fn stream_error(after_events: usize, code: u16, form: ErrorForm) -> Self {
-        let error = Some(StreamError {
-            after_events,
-            code,
-            form,
-        });
-        Self::Default(Options {
-            error,
-            ..Options::default()
-        })
+        let error = Some(StreamError { after_events, code, form });
+        Self::Default(Options { error, ..Options::default() })
     }
 
     /// Never says why it ended.
     pub fn no_finish_reason() -> Self {
-        Self::Default(Options {
-            finish: false,
-            ..Options::default()
-        })
+        Self::Default(Options { finish: false, ..Options::default() })
     }
 
     /// An OpenAI stream without `[DONE]`.
@@ -324,52 +294,32 @@ impl Answer {
 
     /// Token counts in this form.
     pub fn usage(usage: UsageForm) -> Self {
-        Self::Default(Options {
-            usage,
-            ..Options::default()
-        })
+        Self::Default(Options { usage, ..Options::default() })
     }
 
     /// A stream with these line ends.
     pub fn line_end(line_end: LineEnd) -> Self {
-        Self::Default(Options {
-            line_end: Some(line_end),
-            ..Options::default()
-        })
+        Self::Default(Options { line_end: Some(line_end), ..Options::default() })
     }
 
     /// A stream written in an unusual way.
     pub fn decorated(decorations: impl Into<Vec<Decoration>>) -> Self {
-        Self::Default(Options {
-            decorations: decorations.into(),
-            ..Options::default()
-        })
+        Self::Default(Options { decorations: decorations.into(), ..Options::default() })
     }
 
     /// One event with a data line of so many MiB.
     pub fn giant_line(mib: usize) -> Self {
-        Self::Default(Options {
-            chunks: 1,
-            text_bytes: mib << 20,
-            ..Options::default()
-        })
+        Self::Default(Options { chunks: 1, text_bytes: mib << 20, ..Options::default() })
     }
 
     /// A paced stream.
     pub fn paced(chunks: usize, pace_ms: u64) -> Self {
-        Self::Default(Options {
-            chunks,
-            pace_ms,
-            ..Options::default()
-        })
+        Self::Default(Options { chunks, pace_ms, ..Options::default() })
     }
 
     /// A prompt refused in an answer of status 200.
     pub fn blocked(reason: impl Into<String>) -> Self {
-        Self::Default(Options {
-            block_reason: Some(reason.into()),
-            ..Options::default()
-        })
+        Self::Default(Options { block_reason: Some(reason.into()), ..Options::default() })
     }
 
     /// Exactly these steps.

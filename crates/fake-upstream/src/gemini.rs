@@ -50,10 +50,8 @@ pub(crate) fn answer(call: &Call<'_>, options: &Options) -> Vec<Step> {
         ("POST", Some("countTokens")) => whole(counted(call)),
         ("POST", Some("embedContent")) => whole(json!({"embedding": embedding(call.json())})),
         ("POST", Some("batchEmbedContents")) => {
-            let embeddings: Vec<_> = list(call.json(), "requests")
-                .iter()
-                .map(|one| embedding(Some(one)))
-                .collect();
+            let embeddings: Vec<_> =
+                list(call.json(), "requests").iter().map(|one| embedding(Some(one))).collect();
             whole(json!({"embeddings": embeddings}))
         }
         ("POST", Some("predict")) => {
@@ -82,10 +80,7 @@ pub(crate) fn answer(call: &Call<'_>, options: &Options) -> Vec<Step> {
 
 /// The first field Google would refuse, as its message.
 pub(crate) fn unknown_field(call: &Call<'_>) -> Option<Refusal> {
-    if !matches!(
-        call.verb().1,
-        Some("generateContent" | "streamGenerateContent")
-    ) {
+    if !matches!(call.verb().1, Some("generateContent" | "streamGenerateContent")) {
         return None;
     }
     refuse_unknown(call.json()?, FIELDS)
@@ -104,28 +99,13 @@ pub(crate) fn refuse_unknown(body: &Value, known: &str) -> Option<Refusal> {
 
 fn generate(call: &Call<'_>, asked: Asked, options: &Options) -> Vec<Step> {
     let said = &Said::new(asked, options);
-    let answering = Answering {
-        call,
-        options,
-        said,
-    };
+    let answering = Answering { call, options, said };
     if call.verb().1 == Some("generateContent") {
         return events::whole(200, events::with_oddities(&answering.complete()), options);
     }
-    let chunks = answering
-        .chunks()
-        .iter()
-        .map(events::with_oddities)
-        .collect();
+    let chunks = answering.chunks().iter().map(events::with_oddities).collect();
     if call.parameter("alt").as_deref() == Some("sse") {
-        events::stream(
-            chunks,
-            Sse {
-                line_end: LineEnd::CrLf,
-                has_done: false,
-            },
-            options,
-        )
+        events::stream(chunks, Sse { line_end: LineEnd::CrLf, has_done: false }, options)
     } else {
         events::array(chunks, options)
     }
@@ -140,10 +120,7 @@ struct Answering<'a> {
 impl Answering<'_> {
     /// The answer that comes at once.
     fn complete(&self) -> Value {
-        let ending = Ending {
-            finishes: true,
-            has_usage: self.options.usage != UsageForm::Never,
-        };
+        let ending = Ending { finishes: true, has_usage: self.options.usage != UsageForm::Never };
         if let Some(reason) = &self.options.block_reason {
             return self.blocked(reason);
         }
@@ -167,21 +144,12 @@ impl Answering<'_> {
                 let is_last = number == last;
                 let has_usage =
                     usage == UsageForm::Each || is_last && usage == UsageForm::Customary;
-                let ending = Ending {
-                    finishes: is_last,
-                    has_usage,
-                };
+                let ending = Ending { finishes: is_last, has_usage };
                 self.response(Some(self.parts(piece, is_last)), ending)
             })
             .collect();
         if usage == UsageForm::Extra {
-            chunks.push(self.response(
-                None,
-                Ending {
-                    finishes: false,
-                    has_usage: true,
-                },
-            ));
+            chunks.push(self.response(None, Ending { finishes: false, has_usage: true }));
         }
         chunks
     }
@@ -225,10 +193,9 @@ impl Answering<'_> {
 
     fn candidate(&self, index: usize, parts: &Value, ending: Ending) -> Value {
         let mut candidate = json!({"content": {"parts": parts, "role": "model"}, "index": index});
-        if let (true, Some(fields)) = (
-            ending.finishes && self.options.finish,
-            candidate.as_object_mut(),
-        ) {
+        if let (true, Some(fields)) =
+            (ending.finishes && self.options.finish, candidate.as_object_mut())
+        {
             // The retired Python library asks for numbers in place of names.
             let has_numbers = self.call.query.contains("enum-encoding");
             let reason = if has_numbers { json!(1) } else { json!("STOP") };
@@ -276,9 +243,7 @@ struct Ending {
 }
 
 fn asked(call: &Call<'_>) -> Result<Asked, Refusal> {
-    let refuse = |message: &str| Refusal::BadRequest {
-        message: message.to_owned(),
-    };
+    let refuse = |message: &str| Refusal::BadRequest { message: message.to_owned() };
     let body = call.json().filter(|body| body.is_object());
     let body = body.ok_or_else(|| refuse("Invalid JSON payload received. Expected a value."))?;
     let contents = list(Some(body), "contents");
@@ -286,51 +251,34 @@ fn asked(call: &Call<'_>) -> Result<Asked, Refusal> {
         .last()
         .ok_or_else(|| refuse("* GenerateContentRequest.contents: contents is not specified\n"))?;
     let brings_result = list(Some(last), "parts").iter().any(|part| {
-        part.get("functionResponse")
-            .or_else(|| part.get("function_response"))
-            .is_some()
+        part.get("functionResponse").or_else(|| part.get("function_response")).is_some()
     });
     let declared = list(Some(body), "tools").iter().find_map(|tool| {
-        let declarations = tool
-            .get("functionDeclarations")
-            .or_else(|| tool.get("function_declarations"))?;
+        let declarations =
+            tool.get("functionDeclarations").or_else(|| tool.get("function_declarations"))?;
         Some(declarations.get(0)?.get("name")?.as_str()?.to_owned())
     });
     Ok(Asked {
         prompt: prompt(body),
-        last: if brings_result {
-            String::new()
-        } else {
-            text(last)
-        },
+        last: if brings_result { String::new() } else { text(last) },
         tool: declared,
     })
 }
 
 fn prompt(body: &Value) -> String {
-    let system = body
-        .get("systemInstruction")
-        .or_else(|| body.get("system_instruction"));
-    system
-        .into_iter()
-        .chain(list(Some(body), "contents"))
-        .map(text)
-        .collect()
+    let system = body.get("systemInstruction").or_else(|| body.get("system_instruction"));
+    system.into_iter().chain(list(Some(body), "contents")).map(text).collect()
 }
 
 /// The text of a content's parts.
 fn text(content: &Value) -> String {
     let parts = list(Some(content), "parts").iter();
-    parts
-        .filter_map(|part| part.get("text")?.as_str())
-        .collect()
+    parts.filter_map(|part| part.get("text")?.as_str()).collect()
 }
 
 fn counted(call: &Call<'_>) -> Value {
     let body = call.json();
-    let body = body
-        .and_then(|body| body.get("generateContentRequest"))
-        .or(body);
+    let body = body.and_then(|body| body.get("generateContentRequest")).or(body);
     let tokens = body.map_or(0, |body| said::tokens(&prompt(body)));
     json!({
         "totalTokens": tokens,
@@ -346,10 +294,7 @@ fn embedding(request: Option<&Value>) -> Value {
 }
 
 fn models(call: &Call<'_>) -> Value {
-    let number = |name| {
-        call.parameter(name)
-            .and_then(|value| value.parse::<usize>().ok())
-    };
+    let number = |name| call.parameter(name).and_then(|value| value.parse::<usize>().ok());
     let start = number("pageToken").unwrap_or(0).min(MODELS.len());
     let size = number("pageSize").filter(|size| *size > 0).unwrap_or(50);
     let page: Vec<_> = MODELS.iter().skip(start).take(size).map(model).collect();
@@ -377,8 +322,6 @@ fn model((name, methods): &(&str, &[&str])) -> Value {
 }
 
 fn list<'a>(object: Option<&'a Value>, name: &str) -> &'a [Value] {
-    let found = object
-        .and_then(|object| object.get(name))
-        .and_then(Value::as_array);
+    let found = object.and_then(|object| object.get(name)).and_then(Value::as_array);
     found.map_or(&[], Vec::as_slice)
 }

@@ -49,19 +49,13 @@ pub(crate) async fn read_request(
         fill(stream, buffer).await?;
     };
     if head.expects_continue && buffer.is_empty() {
-        stream
-            .write_all(b"HTTP/1.1 100 Continue\r\n\r\n")
-            .await
-            .map_err(|_| Unread::Gone)?;
+        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.map_err(|_| Unread::Gone)?;
     }
     let body = match head.body {
         Length::Known(length) => read_exactly(stream, buffer, length).await?,
         Length::Chunked => read_chunks(stream, buffer).await?,
     };
-    Ok(Request {
-        body,
-        ..head.request
-    })
+    Ok(Request { body, ..head.request })
 }
 
 struct Head {
@@ -86,11 +80,8 @@ fn parse_head(buffer: &mut BytesMut) -> Result<Option<Head>, Unread> {
         Err(_) => return Err(Unread::Malformed),
     };
     let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-    let headers: Vec<_> = parsed
-        .headers
-        .iter()
-        .map(|header| (header.name.to_owned(), text(header.value)))
-        .collect();
+    let headers: Vec<_> =
+        parsed.headers.iter().map(|header| (header.name.to_owned(), text(header.value))).collect();
     let says = |name, word: &str| {
         values(&headers, name).any(|value| value.to_ascii_lowercase().contains(word))
     };

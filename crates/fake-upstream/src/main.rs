@@ -55,18 +55,9 @@ async fn main() -> anyhow::Result<()> {
             ..ordinary.options
         },
         is_strict: arguments.strict,
-        seen_max: if arguments.no_record {
-            0
-        } else {
-            ordinary.seen_max
-        },
+        seen_max: if arguments.no_record { 0 } else { ordinary.seen_max },
     };
-    let rules = arguments
-        .script
-        .as_deref()
-        .map(read_script)
-        .transpose()?
-        .unwrap_or_default();
+    let rules = arguments.script.as_deref().map(read_script).transpose()?.unwrap_or_default();
     let upstream = Upstream::start_with(arguments.listen, settings)
         .await
         .with_context(|| format!("cannot listen on {}", arguments.listen))?;
@@ -76,9 +67,7 @@ async fn main() -> anyhow::Result<()> {
     if !arguments.quiet {
         announce(&upstream);
     }
-    tokio::signal::ctrl_c()
-        .await
-        .context("cannot listen for Ctrl-C")?;
+    tokio::signal::ctrl_c().await.context("cannot listen for Ctrl-C")?;
     upstream.stop().await;
     Ok(())
 }
@@ -88,10 +77,7 @@ fn read_script(path: &Path) -> anyhow::Result<Vec<Rule>> {
     serde_json::from_slice(&text).with_context(|| format!("{} is no script", path.display()))
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "the address is what the program is started for"
-)]
+#[expect(clippy::print_stdout, reason = "the address is what the program is started for")]
 fn announce(upstream: &Upstream) {
     println!("fake upstream on {}", upstream.url());
 }

@@ -32,14 +32,8 @@ pub(crate) fn answer(call: &Call<'_>, options: &Options) -> Vec<Step> {
         ("POST", "chat/completions") => chat(call, options),
         ("POST", "embeddings") => whole(embeddings(call)),
         ("POST", "images/generations") => {
-            let count = call
-                .json()
-                .and_then(|body| body.get("n")?.as_u64())
-                .unwrap_or(1)
-                .min(10);
-            let images: Vec<_> = (0..count)
-                .map(|_| json!({"b64_json": gemini::PNG}))
-                .collect();
+            let count = call.json().and_then(|body| body.get("n")?.as_u64()).unwrap_or(1).min(10);
+            let images: Vec<_> = (0..count).map(|_| json!({"b64_json": gemini::PNG})).collect();
             whole(json!({"created": CREATED, "data": images}))
         }
         ("GET", "models") => {
@@ -81,27 +75,14 @@ fn chat(call: &Call<'_>, options: &Options) -> Vec<Step> {
         return Refusal::BadRequest { message }.steps(call);
     };
     let said = Said::new(asked, options);
-    let answering = Answering {
-        call,
-        options,
-        said: &said,
-    };
+    let answering = Answering { call, options, said: &said };
     if body.get("stream").and_then(Value::as_bool) != Some(true) {
         return events::whole(200, events::with_oddities(&answering.complete()), options);
     }
-    let asks_usage = body
-        .pointer("/stream_options/include_usage")
-        .and_then(Value::as_bool);
+    let asks_usage = body.pointer("/stream_options/include_usage").and_then(Value::as_bool);
     let chunks = answering.chunks(asks_usage == Some(true));
     let chunks = chunks.iter().map(events::with_oddities).collect();
-    events::stream(
-        chunks,
-        Sse {
-            line_end: LineEnd::Lf,
-            has_done: true,
-        },
-        options,
-    )
+    events::stream(chunks, Sse { line_end: LineEnd::Lf, has_done: true }, options)
 }
 
 struct Answering<'a> {
@@ -148,11 +129,7 @@ impl Answering<'_> {
                 if let (1, Some(fields)) = (number, delta.as_object_mut()) {
                     fields.insert("role".to_owned(), "assistant".into());
                 }
-                let finish = if number == last {
-                    self.finish_reason()
-                } else {
-                    Value::Null
-                };
+                let finish = if number == last { self.finish_reason() } else { Value::Null };
                 let choice =
                     |index| json!({"index": index, "delta": delta, "finish_reason": finish});
                 let choices: Vec<_> = (0..self.options.candidates).map(choice).collect();
@@ -217,16 +194,10 @@ fn asked(body: &Value) -> Option<Asked> {
     let messages = body.get("messages")?.as_array()?;
     let last = messages.last()?;
     let is_from_user = last.get("role").and_then(Value::as_str) != Some("tool");
-    let tool = body
-        .pointer("/tools/0/function/name")
-        .and_then(Value::as_str);
+    let tool = body.pointer("/tools/0/function/name").and_then(Value::as_str);
     Some(Asked {
         prompt: messages.iter().map(text).collect(),
-        last: if is_from_user {
-            text(last)
-        } else {
-            String::new()
-        },
+        last: if is_from_user { text(last) } else { String::new() },
         tool: tool.map(str::to_owned),
     })
 }
@@ -240,10 +211,7 @@ fn text(message: &Value) -> String {
         return text.to_owned();
     }
     let parts = content.as_array().map_or(&[][..], Vec::as_slice);
-    parts
-        .iter()
-        .filter_map(|part| part.get("text")?.as_str())
-        .collect()
+    parts.iter().filter_map(|part| part.get("text")?.as_str()).collect()
 }
 
 fn embeddings(call: &Call<'_>) -> Value {
@@ -273,11 +241,7 @@ fn embeddings(call: &Call<'_>) -> Value {
 
 /// The texts to embed: one text, a list of texts, one list of tokens, or a list of such lists.
 fn inputs(input: &Value) -> Vec<String> {
-    let written = |value: &Value| {
-        value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned)
-    };
+    let written = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     match input.as_array() {
         Some(list) if !list.iter().all(Value::is_number) => list.iter().map(written).collect(),
         Some(_) | None => vec![written(input)],

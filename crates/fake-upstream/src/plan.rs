@@ -34,19 +34,14 @@ pub(crate) enum Act {
 impl Plan {
     /// Joins framed steps.
     pub(crate) fn new(steps: &[Step]) -> Self {
-        let mut plan = Self {
-            acts: Vec::new(),
-            keeps_connection: true,
-        };
+        let mut plan = Self { acts: Vec::new(), keeps_connection: true };
         let mut waiting = Waiting::default();
         for step in steps {
             match step {
                 Step::Head { status, headers } => {
                     let closes = |value: &str| value.eq_ignore_ascii_case("close");
                     plan.keeps_connection &= !http::values(headers, "connection").any(closes);
-                    waiting
-                        .bytes
-                        .extend_from_slice(http::head(*status, headers).as_bytes());
+                    waiting.bytes.extend_from_slice(http::head(*status, headers).as_bytes());
                 }
                 Step::Bytes(bytes) => waiting.bytes.extend_from_slice(bytes),
                 Step::Chunk(bytes) => waiting.chunk(bytes),
@@ -70,10 +65,7 @@ impl Plan {
     fn write(&mut self, waiting: &mut Waiting) {
         if !waiting.bytes.is_empty() {
             let bytes = waiting.bytes.split().freeze();
-            self.acts.push(Act::Write {
-                bytes,
-                events: waiting.events,
-            });
+            self.acts.push(Act::Write { bytes, events: waiting.events });
             waiting.events = 0;
         }
     }
@@ -135,10 +127,7 @@ pub(crate) fn frame(steps: &mut [Step]) {
 
 /// Takes the body away, as the answer to a HEAD request has none.
 pub(crate) fn without_body(steps: Vec<Step>) -> Vec<Step> {
-    steps
-        .into_iter()
-        .filter(|step| body(step).is_none())
-        .collect()
+    steps.into_iter().filter(|step| body(step).is_none()).collect()
 }
 
 /// Lets a fault happen to framed steps.
@@ -208,10 +197,7 @@ fn cut(steps: Vec<Step>, at: Point, ending: Ending) -> Vec<Step> {
 
 fn misdeclare(mut steps: Vec<Step>, difference: i64) -> Vec<Step> {
     let length: usize = steps.iter().filter_map(body).map(Bytes::len).sum();
-    let declared = i64::try_from(length)
-        .unwrap_or(i64::MAX)
-        .saturating_add(difference)
-        .max(0);
+    let declared = i64::try_from(length).unwrap_or(i64::MAX).saturating_add(difference).max(0);
     if let Some((_, headers)) = head(&mut steps) {
         headers.retain(|(name, _)| {
             !["content-length", "transfer-encoding"].contains(&name.to_ascii_lowercase().as_str())
@@ -242,11 +228,7 @@ fn pieces(steps: Vec<Step>, size: usize) -> Vec<Step> {
         for start in (0..data.len()).step_by(size) {
             let piece = data.slice(start..data.len().min(start + size));
             split.push(Step::Flush);
-            split.push(if is_chunk {
-                Step::Chunk(piece)
-            } else {
-                Step::Bytes(piece)
-            });
+            split.push(if is_chunk { Step::Chunk(piece) } else { Step::Bytes(piece) });
         }
     }
     split
@@ -297,10 +279,7 @@ mod tests {
     fn a_cut_keeps_exactly_what_comes_before_it() {
         let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
         let check = |at, expected: String| {
-            let plan = planned(&[Fault::Cut {
-                at,
-                ending: Ending::Reset,
-            }]);
+            let plan = planned(&[Fault::Cut { at, ending: Ending::Reset }]);
             assert_eq!(written(&plan), expected, "{at:?}");
             assert_eq!(plan.acts.last(), Some(&Act::Reset));
         };
@@ -310,23 +289,14 @@ mod tests {
         check(Point::Events(0), head.to_owned());
         check(Point::Events(1), format!("{head}2\r\nab\r\n"));
         check(Point::Events(2), format!("{head}2\r\nab\r\n1\r\nc\r\n"));
-        check(
-            Point::Inside {
-                events: 0,
-                bytes: 1,
-            },
-            format!("{head}2\r\na"),
-        );
+        check(Point::Inside { events: 0, bytes: 1 }, format!("{head}2\r\na"));
     }
 
     #[test]
     fn a_wrong_length_replaces_the_chunks_and_closes() {
         let plan = planned(&[Fault::Length { difference: 5 }]);
 
-        assert_eq!(
-            written(&plan),
-            "HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nabc"
-        );
+        assert_eq!(written(&plan), "HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nabc");
         assert_eq!(plan.acts.last(), Some(&Act::Close));
     }
 
@@ -340,10 +310,7 @@ mod tests {
 
     fn planned(faults: &[Fault]) -> Plan {
         let mut steps = vec![
-            Step::Head {
-                status: 200,
-                headers: Vec::new(),
-            },
+            Step::Head { status: 200, headers: Vec::new() },
             Step::Chunk("ab".into()),
             Step::Chunk("c".into()),
         ];

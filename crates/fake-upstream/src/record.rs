@@ -89,12 +89,7 @@ struct Ring {
 impl Records {
     /// Keeps `seen_max` requests; with 0 nothing is recorded.
     pub(crate) fn new(seen_max: usize) -> Self {
-        let ring = Ring {
-            seen: VecDeque::new(),
-            seen_max,
-            body_bytes: 0,
-            next_id: 0,
-        };
+        let ring = Ring { seen: VecDeque::new(), seen_max, body_bytes: 0, next_id: 0 };
         Self {
             ring: (seen_max > 0).then(|| Mutex::new(ring)),
             connections_open: AtomicUsize::new(0),
@@ -154,11 +149,7 @@ impl Records {
             let seen = seen(call, connection, number);
             ring.lock().push(seen)
         });
-        Exchange {
-            records: self,
-            id,
-            _open: Opened::new(self, &self.requests_open),
-        }
+        Exchange { records: self, id, _open: Opened::new(self, &self.requests_open) }
     }
 }
 
@@ -182,9 +173,7 @@ impl Ring {
         let Some(first) = self.seen.front().map(|seen| seen.id) else {
             return;
         };
-        let place = id
-            .checked_sub(first)
-            .and_then(|place| usize::try_from(place).ok());
+        let place = id.checked_sub(first).and_then(|place| usize::try_from(place).ok());
         if let Some(seen) = place.and_then(|place| self.seen.get_mut(place)) {
             seen.outcome = outcome;
         }
@@ -238,11 +227,7 @@ fn seen(call: &Call<'_>, connection: u64, request_on_connection: u64) -> Seen {
         headers: request.headers.clone(),
         body: request.body.clone(),
         key: call.key().map(str::to_owned),
-        credentials: call
-            .credentials
-            .iter()
-            .map(|seen| seen.value.to_string())
-            .collect(),
+        credentials: call.credentials.iter().map(|seen| seen.value.to_string()).collect(),
         model: call.model(),
         outcome: Outcome::Open,
     }

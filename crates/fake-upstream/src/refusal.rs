@@ -120,10 +120,7 @@ impl Refusal {
                 message,
                 vec![
                     reason("API_KEY_INVALID", &json!({"service": SERVICE})),
-                    detail(
-                        "LocalizedMessage",
-                        json!({"locale": "en-US", "message": message}),
-                    ),
+                    detail("LocalizedMessage", json!({"locale": "en-US", "message": message})),
                 ],
             )
         };
@@ -176,10 +173,7 @@ impl Refusal {
                 400,
                 "INVALID_ARGUMENT",
                 message,
-                vec![detail(
-                    "BadRequest",
-                    json!({"fieldViolations": [{"description": message}]}),
-                )],
+                vec![detail("BadRequest", json!({"fieldViolations": [{"description": message}]}))],
             ),
             Self::ModelNotFound => error(
                 404,
@@ -265,19 +259,10 @@ pub(crate) fn error_of(code: u16) -> Value {
         400 => ("INVALID_ARGUMENT", "Request contains an invalid argument."),
         403 => ("PERMISSION_DENIED", "The caller does not have permission"),
         404 => ("NOT_FOUND", "Requested entity was not found."),
-        429 => (
-            "RESOURCE_EXHAUSTED",
-            "Resource has been exhausted (e.g. check quota).",
-        ),
+        429 => ("RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota)."),
         499 => ("CANCELLED", "The operation was cancelled."),
-        503 => (
-            "UNAVAILABLE",
-            "The model is overloaded. Please try again later.",
-        ),
-        504 => (
-            "DEADLINE_EXCEEDED",
-            "Deadline expired before operation could complete.",
-        ),
+        503 => ("UNAVAILABLE", "The model is overloaded. Please try again later."),
+        504 => ("DEADLINE_EXCEEDED", "Deadline expired before operation could complete."),
         502 | 529 => ("UNAVAILABLE", "The service is currently unavailable."),
         _ => (
             "INTERNAL",
@@ -303,10 +288,7 @@ fn reason(reason: &str, metadata: &Value) -> Value {
 
 fn detail(kind: &str, mut fields: Value) -> Value {
     if let Some(fields) = fields.as_object_mut() {
-        fields.insert(
-            "@type".to_owned(),
-            format!("type.googleapis.com/google.rpc.{kind}").into(),
-        );
+        fields.insert("@type".to_owned(), format!("type.googleapis.com/google.rpc.{kind}").into());
     }
     fields
 }

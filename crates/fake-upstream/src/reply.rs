@@ -17,9 +17,7 @@ pub(crate) fn scripted(answer: &Answer, call: &Call<'_>, settings: &Settings) ->
 
 /// What stands in the way of an ordinary answer: a refusal, or a key that misbehaves by name.
 pub(crate) fn obstacle(call: &Call<'_>) -> Option<Answer> {
-    refusal_of_credentials(call)
-        .map(Answer::Refusal)
-        .or_else(|| by_name(call.key()?))
+    refusal_of_credentials(call).map(Answer::Refusal).or_else(|| by_name(call.key()?))
 }
 
 /// The plan of the ordinary answer.
@@ -29,11 +27,7 @@ pub(crate) fn ordinary(call: &Call<'_>, settings: &Settings) -> Plan {
 
 fn planned(steps: Vec<Step>, call: &Call<'_>) -> Plan {
     let is_head = call.request.method == "HEAD";
-    Plan::new(&if is_head {
-        plan::without_body(steps)
-    } else {
-        steps
-    })
+    Plan::new(&if is_head { plan::without_body(steps) } else { steps })
 }
 
 /// The framed steps of an answer.
@@ -44,22 +38,13 @@ fn steps(answer: &Answer, call: &Call<'_>, settings: &Settings) -> Vec<Step> {
             None => return believable(call, settings, options),
         },
         Answer::Refusal(refusal) => refusal.steps(call),
-        Answer::Status {
-            code,
-            headers,
-            body,
-        } => vec![
-            Step::Head {
-                status: *code,
-                headers: headers.clone(),
-            },
+        Answer::Status { code, headers, body } => vec![
+            Step::Head { status: *code, headers: headers.clone() },
             Step::Bytes(body.clone().into()),
         ],
         Answer::Steps(steps) => steps.clone(),
         Answer::Faulty { answer, faults } => {
-            return faults
-                .iter()
-                .fold(steps(answer, call, settings), plan::spoil);
+            return faults.iter().fold(steps(answer, call, settings), plan::spoil);
         }
     };
     plan::frame(&mut steps);
@@ -67,11 +52,7 @@ fn steps(answer: &Answer, call: &Call<'_>, settings: &Settings) -> Vec<Step> {
 }
 
 fn believable(call: &Call<'_>, settings: &Settings, options: &Options) -> Vec<Step> {
-    let refused = if settings.is_strict {
-        unknown_field(call)
-    } else {
-        None
-    };
+    let refused = if settings.is_strict { unknown_field(call) } else { None };
     let mut steps = match (refused, call.dialect) {
         (Some(refusal), _) => refusal.steps(call),
         (None, Dialect::Gemini) => gemini::answer(call, options),
@@ -92,11 +73,7 @@ fn unknown_field(call: &Call<'_>) -> Option<Refusal> {
 fn refusal_of_credentials(call: &Call<'_>) -> Option<Refusal> {
     let [credential] = call.credentials.as_slice() else {
         let is_empty = call.credentials.is_empty();
-        return Some(if is_empty {
-            Refusal::NoCredential
-        } else {
-            Refusal::MultipleCredentials
-        });
+        return Some(if is_empty { Refusal::NoCredential } else { Refusal::MultipleCredentials });
     };
     match (call.dialect, credential.carrier) {
         (Dialect::Gemini, Carrier::Header | Carrier::Query)
@@ -122,24 +99,15 @@ fn by_name(key: &str) -> Option<Answer> {
         ("-reset", Answer::reset),
         ("-stall", Answer::stall),
         ("-slow", || {
-            Answer::Default(Options {
-                first_byte_ms: 2000,
-                pace_ms: 500,
-                ..Options::default()
-            })
+            Answer::Default(Options { first_byte_ms: 2000, pace_ms: 500, ..Options::default() })
         }),
     ];
-    words
-        .into_iter()
-        .find_map(|(word, answer)| key.contains(word).then(answer))
+    words.into_iter().find_map(|(word, answer)| key.contains(word).then(answer))
 }
 
 /// The plan of an answer to the control surface.
 pub(crate) fn control(status: u16, body: String) -> Plan {
-    let mut steps = vec![
-        events::head(status, "application/json"),
-        Step::Bytes(body.into()),
-    ];
+    let mut steps = vec![events::head(status, "application/json"), Step::Bytes(body.into())];
     plan::frame(&mut steps);
     Plan::new(&steps)
 }

@@ -39,10 +39,7 @@ impl Said {
         };
         let tool = named.filter(|_| wants_tool);
         let text = filled(
-            options
-                .text
-                .clone()
-                .unwrap_or_else(|| format!("echo: {}", asked.last)),
+            options.text.clone().unwrap_or_else(|| format!("echo: {}", asked.last)),
             options,
         );
         Self {
@@ -66,17 +63,12 @@ impl Said {
             let near = self.text.len() * number / count;
             self.text.ceil_char_boundary(near)
         };
-        (0..count)
-            .map(|number| self.text.get(cut(number)..cut(number + 1)).unwrap_or(""))
-            .collect()
+        (0..count).map(|number| self.text.get(cut(number)..cut(number + 1)).unwrap_or("")).collect()
     }
 }
 
 fn filled(mut text: String, options: &Options) -> String {
-    let missing = options
-        .text_bytes
-        .max(options.chunks)
-        .saturating_sub(text.len());
+    let missing = options.text_bytes.max(options.chunks).saturating_sub(text.len());
     text.extend(FILLER.chars().cycle().take(missing));
     text
 }
@@ -88,9 +80,7 @@ pub(crate) fn tokens(text: &str) -> u64 {
 
 /// An embedding that depends on the text alone.
 pub(crate) fn embedding(text: &str, dimensions: Option<u64>) -> Vec<f32> {
-    let dimensions = dimensions
-        .and_then(|asked| usize::try_from(asked).ok())
-        .unwrap_or(DIMENSIONS);
+    let dimensions = dimensions.and_then(|asked| usize::try_from(asked).ok()).unwrap_or(DIMENSIONS);
     let mut state = digest(text);
     let value = || {
         state ^= state << 13;
@@ -99,9 +89,7 @@ pub(crate) fn embedding(text: &str, dimensions: Option<u64>) -> Vec<f32> {
         let high = u16::try_from(state >> 48).unwrap_or_default();
         f32::from(high) / 32_768.0 - 1.0
     };
-    std::iter::repeat_with(value)
-        .take(dimensions.min(DIMENSIONS_MAX))
-        .collect()
+    std::iter::repeat_with(value).take(dimensions.min(DIMENSIONS_MAX)).collect()
 }
 
 /// FNV-1a; never 0 for the texts met here.
@@ -127,21 +115,14 @@ mod tests {
 
     #[test]
     fn the_text_is_filled_up_to_the_size_asked_for() {
-        let options = Options {
-            text_bytes: 1000,
-            ..Options::default()
-        };
+        let options = Options { text_bytes: 1000, ..Options::default() };
 
         assert_eq!(said("hi", &options).text.len(), 1000);
         assert_eq!(said("hi", &Options::default()).text, "echo: hi");
     }
 
     fn said(last: &str, options: &Options) -> Said {
-        let asked = Asked {
-            prompt: last.to_owned(),
-            last: last.to_owned(),
-            tool: None,
-        };
+        let asked = Asked { prompt: last.to_owned(), last: last.to_owned(), tool: None };
         Said::new(asked, options)
     }
 }

@@ -79,26 +79,15 @@ impl When {
     fn matches(&self, call: &Call<'_>) -> bool {
         let is_key = |key: &String| call.credentials.iter().any(|seen| seen.value == *key);
         self.key.as_ref().is_none_or(is_key)
-            && self
-                .method
-                .as_ref()
-                .is_none_or(|method| call.request.method == *method)
-            && self
-                .path_contains
-                .as_ref()
-                .is_none_or(|text| call.request.target.contains(text))
-            && self
-                .model
-                .as_ref()
-                .is_none_or(|model| call.model().as_ref() == Some(model))
+            && self.method.as_ref().is_none_or(|method| call.request.method == *method)
+            && self.path_contains.as_ref().is_none_or(|text| call.request.target.contains(text))
+            && self.model.as_ref().is_none_or(|model| call.model().as_ref() == Some(model))
     }
 
     /// Whether the `reached`th matching request, counted from 1, is one this rule answers.
     fn covers(&self, reached: u64) -> bool {
         let first = self.nth.unwrap_or(1);
-        let times = self
-            .times
-            .unwrap_or(if self.nth.is_some() { 1 } else { u64::MAX });
+        let times = self.times.unwrap_or(if self.nth.is_some() { 1 } else { u64::MAX });
         first <= reached && reached - first < times
     }
 }
@@ -120,11 +109,7 @@ impl Rules {
         if rules.len() == RULES_MAX {
             rules.pop_back();
         }
-        rules.push_front(Held {
-            when: rule.when,
-            answer: Arc::new(rule.answer),
-            reached: 0,
-        });
+        rules.push_front(Held { when: rule.when, answer: Arc::new(rule.answer), reached: 0 });
     }
 
     pub(crate) fn clear(&self) {
@@ -142,9 +127,7 @@ impl Rules {
                 return None;
             }
             held.reached += 1;
-            held.when
-                .covers(held.reached)
-                .then(|| Arc::clone(&held.answer))
+            held.when.covers(held.reached).then(|| Arc::clone(&held.answer))
         })
     }
 }

@@ -49,11 +49,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            options: Options::default(),
-            is_strict: false,
-            seen_max: 100_000,
-        }
+        Self { options: Options::default(), is_strict: false, seen_max: 100_000 }
     }
 }
 
@@ -92,20 +88,11 @@ impl Upstream {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let records = Records::new(settings.seen_max);
-        let shared = Arc::new(Shared {
-            settings,
-            rules: Rules::default(),
-            records,
-        });
+        let shared = Arc::new(Shared { settings, rules: Rules::default(), records });
         let (stop, stopped) = watch::channel(false);
         let mut listening = JoinSet::new();
         listening.spawn(listen(listener, Arc::clone(&shared), stopped));
-        Ok(Self {
-            address,
-            shared,
-            stop,
-            listening,
-        })
+        Ok(Self { address, shared, stop, listening })
     }
 
     /// Where it listens.
@@ -121,10 +108,7 @@ impl Upstream {
     /// Adds a rule. The latest rule that matches a request and is not used up answers it;
     /// without one the answer is believable.
     pub fn on(&self, when: When, answer: impl Into<Answer>) {
-        self.shared.rules.add(Rule {
-            when,
-            answer: answer.into(),
-        });
+        self.shared.rules.add(Rule { when, answer: answer.into() });
     }
 
     /// Forgets all rules.
@@ -215,11 +199,7 @@ pub struct WaitedTooLong {
 
 impl fmt::Display for WaitedTooLong {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            seen,
-            open_connections,
-            open_requests,
-        } = self;
+        let Self { seen, open_connections, open_requests } = self;
         write!(
             formatter,
             "waited {WAIT_MAX:?} in vain; {seen} requests seen, {open_requests} of them open on \

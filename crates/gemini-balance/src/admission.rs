@@ -68,13 +68,11 @@ impl Admission {
             return Ok(Permit { _permit: permit });
         }
         let _place = self.queue()?;
-        let permit = tokio::time::timeout(
-            self.queue_timeout,
-            Arc::clone(&self.permits).acquire_owned(),
-        )
-        .await
-        .map_err(|_| NotAdmitted::QueueTimeout)?
-        .map_err(|_| NotAdmitted::Closed)?;
+        let permit =
+            tokio::time::timeout(self.queue_timeout, Arc::clone(&self.permits).acquire_owned())
+                .await
+                .map_err(|_| NotAdmitted::QueueTimeout)?
+                .map_err(|_| NotAdmitted::Closed)?;
         Ok(Permit { _permit: permit })
     }
 
@@ -121,17 +119,12 @@ pub struct Reservation {
 impl BodyBudget {
     /// A budget of so many bytes.
     pub fn new(bytes: u64) -> Arc<Self> {
-        Arc::new(Self {
-            free_bytes: AtomicU64::new(bytes),
-        })
+        Arc::new(Self { free_bytes: AtomicU64::new(bytes) })
     }
 
     /// Reserves nothing yet.
     pub fn reservation(self: &Arc<Self>) -> Reservation {
-        Reservation {
-            budget: Arc::clone(self),
-            bytes: 0,
-        }
+        Reservation { budget: Arc::clone(self), bytes: 0 }
     }
 
     /// How many bytes are free.
@@ -152,9 +145,7 @@ impl Reservation {
         };
         self.budget
             .free_bytes
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |free| {
-                free.checked_sub(more)
-            })
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |free| free.checked_sub(more))
             .map_err(|_| NoRoom)?;
         self.bytes = bytes;
         Ok(())
@@ -163,9 +154,7 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.budget
-            .free_bytes
-            .fetch_add(self.bytes, Ordering::Relaxed);
+        self.budget.free_bytes.fetch_add(self.bytes, Ordering::Relaxed);
     }
 }
 

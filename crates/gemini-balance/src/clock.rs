@@ -58,9 +58,7 @@ impl Clock {
         match &self.0 {
             Source::System(_) => {}
             Source::Manual(hands) => {
-                hands
-                    .monotonic_ms
-                    .fetch_add(u64::from(ms), Ordering::SeqCst);
+                hands.monotonic_ms.fetch_add(u64::from(ms), Ordering::SeqCst);
                 hands.wall_ms.fetch_add(i64::from(ms), Ordering::SeqCst);
             }
         }
@@ -79,15 +77,10 @@ struct Hands {
     wall_ms: AtomicI64,
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that asks the system"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that asks the system")]
 fn system_wall_ms() -> i64 {
     // A clock set before 1970 reads as 1970: every stored time stays positive.
-    let since_epoch = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }
 
@@ -101,11 +94,7 @@ pub fn next_midnight_los_angeles_ms(wall_ms: i64) -> i64 {
 fn midnight_after(wall_ms: i64) -> Result<i64, jiff::Error> {
     let zone = TimeZone::get("America/Los_Angeles")?;
     let there = Timestamp::from_millisecond(wall_ms)?.to_zoned(zone);
-    Ok(there
-        .tomorrow()?
-        .start_of_day()?
-        .timestamp()
-        .as_millisecond())
+    Ok(there.tomorrow()?.start_of_day()?.timestamp().as_millisecond())
 }
 
 #[cfg(test)]
@@ -154,10 +143,6 @@ mod tests {
     fn check(now: &str, expected: &str) {
         let ms = |text: &str| text.parse::<Timestamp>().unwrap().as_millisecond();
 
-        assert_eq!(
-            next_midnight_los_angeles_ms(ms(now)),
-            ms(expected),
-            "after {now}"
-        );
+        assert_eq!(next_midnight_los_angeles_ms(ms(now)), ms(expected), "after {now}");
     }
 }

@@ -19,10 +19,7 @@ pub struct Commands {
 impl Commands {
     /// Commands that run among `tasks`, for which the shutdown waits.
     pub fn new(tasks: TaskTracker) -> Self {
-        Self {
-            tasks,
-            turn: Arc::default(),
-        }
+        Self { tasks, turn: Arc::default() }
     }
 
     /// Runs a command; `None` if it panicked.

@@ -32,11 +32,7 @@ pub struct Data {
 /// Nothing has been overwritten then.
 pub async fn open(config: &Config, clock: &Clock) -> anyhow::Result<Data> {
     let path = config.storage.database();
-    let when_absent = if path.exists() {
-        WhenAbsent::Refuse
-    } else {
-        WhenAbsent::Create
-    };
+    let when_absent = if path.exists() { WhenAbsent::Refuse } else { WhenAbsent::Create };
     let given = GivenSecrets {
         master: config.admin.encryption_key.as_ref(),
         token: config.admin.secret_key.as_ref(),
@@ -78,12 +74,7 @@ pub async fn ensure_password(
     });
     // A password that has not changed keeps its sessions.
     if let Some(password_hash) = hashing.await.context("hashing the password failed")?? {
-        store
-            .set_admin(Admin {
-                password_hash,
-                changed_at_ms: clock.wall_ms(),
-            })
-            .await?;
+        store.set_admin(Admin { password_hash, changed_at_ms: clock.wall_ms() }).await?;
     }
     Ok(shown)
 }

@@ -31,13 +31,7 @@ pub(crate) fn alive() -> Response<Bytes> {
 pub(crate) fn ready(app: &App) -> Response<Bytes> {
     if app.lifecycle.is_draining() {
         let reasons = vec!["the gateway is shutting down"];
-        return json(
-            StatusCode::SERVICE_UNAVAILABLE,
-            &Ready {
-                status: "draining",
-                reasons,
-            },
-        );
+        return json(StatusCode::SERVICE_UNAVAILABLE, &Ready { status: "draining", reasons });
     }
     let mut reasons = Vec::new();
     let counts = app.pool.counts();
@@ -52,11 +46,7 @@ pub(crate) fn ready(app: &App) -> Response<Bytes> {
     if app.journal.counts().failures > 0 {
         reasons.push("request log rows cannot be written at the moment");
     }
-    let status = if reasons.is_empty() {
-        "ready"
-    } else {
-        "degraded"
-    };
+    let status = if reasons.is_empty() { "ready" } else { "degraded" };
     json(StatusCode::OK, &Ready { status, reasons })
 }
 

@@ -25,12 +25,7 @@ impl KeyedHash {
     /// The hash of `message`.
     #[must_use]
     pub fn of(&self, message: &[u8]) -> [u8; 32] {
-        self.0
-            .clone()
-            .chain_update(message)
-            .finalize()
-            .into_bytes()
-            .into()
+        self.0.clone().chain_update(message).finalize().into_bytes().into()
     }
 }
 
@@ -47,17 +42,11 @@ mod tests {
         let hash = KeyedHash::new(&key).of(b"Hi There");
 
         let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(
-            hex,
-            "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
-        );
+        assert_eq!(hex, "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
     }
 
     #[test]
     fn another_key_makes_another_hash() {
-        assert_ne!(
-            KeyedHash::new(&[1; 32]).of(b"x"),
-            KeyedHash::new(&[2; 32]).of(b"x")
-        );
+        assert_ne!(KeyedHash::new(&[1; 32]).of(b"x"), KeyedHash::new(&[2; 32]).of(b"x"));
     }
 }

@@ -41,11 +41,7 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 ///
 /// Whatever the system says, above all "address in use".
 pub fn bind(address: SocketAddr, workers: usize) -> std::io::Result<Vec<std::net::TcpListener>> {
-    let claim = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+    let claim = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     claim.set_reuse_address(true)?;
     claim.bind(&address.into())?;
     let address = claim.local_addr()?.as_socket().unwrap_or(address);
@@ -54,11 +50,7 @@ pub fn bind(address: SocketAddr, workers: usize) -> std::io::Result<Vec<std::net
 }
 
 fn bind_shared(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
@@ -123,10 +115,8 @@ async fn connection(
         return;
     }
     let config = &worker.app.config;
-    let stream = StallGuard::new(
-        stream,
-        Duration::from_millis(config.limits.write_stall_timeout_ms),
-    );
+    let stream =
+        StallGuard::new(stream, Duration::from_millis(config.limits.write_stall_timeout_ms));
     let draining = worker.app.lifecycle.draining().clone();
     let header_timeout = Duration::from_millis(config.limits.header_timeout_ms);
     let service = service_fn(|request| {

@@ -46,23 +46,14 @@ impl Line {
     /// The value of a field by its name; of two alike, the innermost.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Value> {
-        self.fields
-            .iter()
-            .rev()
-            .find(|(field, _)| *field == name)
-            .map(|(_, value)| value)
+        self.fields.iter().rev().find(|(field, _)| *field == name).map(|(_, value)| value)
     }
 
     /// The line as text, in the form the Python version's readers know:
     /// `2026-11-22 20:46:48,435Z - INFO - message name=value`.
     #[must_use]
     pub fn rendered(&self) -> String {
-        let mut text = format!(
-            "{} - {} - {}",
-            time(self.time_ms),
-            level(self.level),
-            self.message
-        );
+        let mut text = format!("{} - {} - {}", time(self.time_ms), level(self.level), self.message);
         for (name, value) in &self.fields {
             text.push(' ');
             text.push_str(name);
@@ -120,10 +111,7 @@ fn fields_as_map<S: Serializer>(
 ) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(None)?;
     for (index, (name, value)) in fields.iter().enumerate() {
-        let is_shadowed = fields
-            .iter()
-            .skip(index + 1)
-            .any(|(later, _)| later == name);
+        let is_shadowed = fields.iter().skip(index + 1).any(|(later, _)| later == name);
         if !is_shadowed {
             map.serialize_entry(name, value)?;
         }
@@ -299,9 +287,8 @@ mod tests {
     #[test]
     fn one_watcher_too_many_is_refused_until_another_leaves() {
         let live = Live::new(0, 0);
-        let mut watchers: Vec<_> = (0..SUBSCRIBERS_MAX)
-            .map(|_| live.subscribe(None).unwrap())
-            .collect();
+        let mut watchers: Vec<_> =
+            (0..SUBSCRIBERS_MAX).map(|_| live.subscribe(None).unwrap()).collect();
 
         assert!(matches!(live.subscribe(None), Err(TooManySubscribers)));
 

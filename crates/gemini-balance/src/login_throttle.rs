@@ -52,9 +52,7 @@ impl LoginThrottle {
     pub fn admit(&self, address: IpAddr, now_ms: u64) -> Result<(), Throttled> {
         let tries = &mut *self.tries.lock();
         tries.global.allows(GLOBAL_TRIES_MAX, now_ms)?;
-        tries
-            .score(address, now_ms)
-            .count(ADDRESS_TRIES_MAX, now_ms)?;
+        tries.score(address, now_ms).count(ADDRESS_TRIES_MAX, now_ms)?;
         tries.global.add(now_ms);
         Ok(())
     }
@@ -66,10 +64,7 @@ impl LoginThrottle {
     ///
     /// [`Throttled`] when this address tried too often.
     pub fn admit_session(&self, address: IpAddr, now_ms: u64) -> Result<(), Throttled> {
-        self.tries
-            .lock()
-            .score(address, now_ms)
-            .count(ADDRESS_TRIES_MAX, now_ms)
+        self.tries.lock().score(address, now_ms).count(ADDRESS_TRIES_MAX, now_ms)
     }
 
     /// The password was right: the tries of this address are forgiven.
@@ -128,16 +123,11 @@ impl Score {
         }
         let wait_ms = HALF_LIFE_MS * (tries / (tries_max - 1.0)).log2();
         let wait = Duration::try_from_secs_f64((wait_ms / 1_000.0).ceil()).unwrap_or_default();
-        Err(Throttled {
-            retry_after: wait.max(Duration::from_secs(1)),
-        })
+        Err(Throttled { retry_after: wait.max(Duration::from_secs(1)) })
     }
 
     fn add(&mut self, now_ms: u64) {
-        *self = Self {
-            tries: self.at(now_ms) + 1.0,
-            as_of_ms: now_ms,
-        };
+        *self = Self { tries: self.at(now_ms) + 1.0, as_of_ms: now_ms };
     }
 
     fn count(&mut self, tries_max: f64, now_ms: u64) -> Result<(), Throttled> {
@@ -191,9 +181,7 @@ mod tests {
     #[test]
     fn an_attack_from_many_addresses_is_slowed_but_leaves_sessions_alone() {
         let throttle = LoginThrottle::default();
-        let admitted = (0..1_000)
-            .filter(|host| throttle.admit(address(*host), 0).is_ok())
-            .count();
+        let admitted = (0..1_000).filter(|host| throttle.admit(address(*host), 0).is_ok()).count();
 
         assert_eq!(admitted, 100);
         assert!(throttle.admit_session(address(2_000), 0).is_ok());

@@ -67,9 +67,7 @@ fn page(app: &App, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         *response.status_mut() = StatusCode::NOT_FOUND;
     } else if request.method() != Method::GET {
         *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-        response
-            .headers_mut()
-            .insert(ALLOW, HeaderValue::from_static("GET"));
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
     } else {
         *response.body_mut() = Full::from(admin::metrics_page(app));
         response.headers_mut().insert(CONTENT_TYPE, FORMAT);

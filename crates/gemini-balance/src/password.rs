@@ -79,9 +79,7 @@ impl PasswordGate {
     /// A gate with all its places free.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            permits: Arc::new(Semaphore::new(HASHES_AT_ONCE_MAX)),
-        }
+        Self { permits: Arc::new(Semaphore::new(HASHES_AT_ONCE_MAX)) }
     }
 
     /// [`hash`] on a thread of its own.
@@ -175,10 +173,7 @@ mod tests {
 
         assert!(one.is_ok() && two.is_ok());
         assert!(matches!(three, Err(PasswordError::Busy)));
-        assert!(
-            gate.hash(password()).await.is_ok(),
-            "the places are free again"
-        );
+        assert!(gate.hash(password()).await.is_ok(), "the places are free again");
     }
 
     #[tokio::test]

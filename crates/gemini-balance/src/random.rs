@@ -60,10 +60,7 @@ fn random_letters(alphabet: &[u8], count: usize) -> Result<Zeroizing<String>, Ra
     let whole = 256 - 256 % alphabet.len();
     let mut letters = Zeroizing::new(String::with_capacity(count));
     while letters.len() < count {
-        for byte in Zeroizing::new(random_bytes::<64>()?)
-            .iter()
-            .map(|byte| usize::from(*byte))
-        {
+        for byte in Zeroizing::new(random_bytes::<64>()?).iter().map(|byte| usize::from(*byte)) {
             if byte < whole
                 && letters.len() < count
                 && let Some(letter) = alphabet.get(byte % alphabet.len())
@@ -116,10 +113,7 @@ impl RequestIds {
     /// When the operating system's generator fails.
     pub fn seeded() -> Result<Self, RandomError> {
         let [high, low] = [random_bytes::<8>()?, random_bytes::<8>()?].map(u64::from_le_bytes);
-        Ok(Self {
-            seed: [high, low],
-            count: AtomicU64::new(0),
-        })
+        Ok(Self { seed: [high, low], count: AtomicU64::new(0) })
     }
 
     /// The next id; costs one atomic step.
@@ -173,11 +167,7 @@ mod tests {
 
         assert_eq!(seen.len(), 10_000);
         assert!(seen.iter().all(|id| id.len() == 32));
-        assert!(
-            seen.iter()
-                .flat_map(|id| id.bytes())
-                .all(|byte| byte.is_ascii_hexdigit())
-        );
+        assert!(seen.iter().flat_map(|id| id.bytes()).all(|byte| byte.is_ascii_hexdigit()));
     }
 
     #[test]

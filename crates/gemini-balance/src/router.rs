@@ -40,24 +40,17 @@ pub(crate) async fn route(
         response
     });
     let headers = response.headers_mut();
-    for (name, value) in [
-        ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "no-referrer"),
-    ] {
-        headers.insert(
-            HeaderName::from_static(name),
-            HeaderValue::from_static(value),
-        );
+    for (name, value) in [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer")]
+    {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     response
 }
 
 /// Whether a path belongs to the admin: everything else is meant for an LLM API.
 fn is_control(path: &str) -> bool {
-    matches!(
-        path,
-        "/" | "/api" | "/metrics" | "/favicon.ico" | "/robots.txt"
-    ) || path.starts_with("/api/")
+    matches!(path, "/" | "/api" | "/metrics" | "/favicon.ico" | "/robots.txt")
+        || path.starts_with("/api/")
 }
 
 /// Hands a request to the control plane's own runtime, so that no query, hash or page delays a
@@ -70,9 +63,7 @@ async fn control(
     let mut request = request.map(axum::body::Body::new);
     request.extensions_mut().insert(ConnectInfo(peer));
     let mut service = worker.control.clone();
-    let answering = worker
-        .control_runtime
-        .spawn(async move { service.call(request).await });
+    let answering = worker.control_runtime.spawn(async move { service.call(request).await });
     match answering.await {
         Ok(Ok(response)) => response.map(ProxyBody::Control),
         Ok(Err(infallible)) => match infallible {},

@@ -50,9 +50,7 @@ impl Secret {
         digest
             .iter()
             .take(4)
-            .fold(String::from("key_sha256_"), |identifier, byte| {
-                format!("{identifier}{byte:02x}")
-            })
+            .fold(String::from("key_sha256_"), |identifier, byte| format!("{identifier}{byte:02x}"))
     }
 }
 

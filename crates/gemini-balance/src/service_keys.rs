@@ -123,17 +123,13 @@ pub async fn add(
     let results = parsed.into_iter().map(|line| match line {
         Err(reason) => LineResult::Invalid { reason },
         Ok(_) => match outcomes.next() {
-            Some((secret, Added::Added { key_identifier, .. })) => LineResult::Added {
-                key_identifier,
-                brief: secret.brief(),
-            },
-            Some((secret, Added::Duplicate { key_identifier, .. })) => LineResult::Duplicate {
-                key_identifier,
-                brief: secret.brief(),
-            },
-            None => LineResult::Invalid {
-                reason: "not stored",
-            },
+            Some((secret, Added::Added { key_identifier, .. })) => {
+                LineResult::Added { key_identifier, brief: secret.brief() }
+            }
+            Some((secret, Added::Duplicate { key_identifier, .. })) => {
+                LineResult::Duplicate { key_identifier, brief: secret.brief() }
+            }
+            None => LineResult::Invalid { reason: "not stored" },
         },
     });
     Ok(results.collect())
@@ -147,10 +143,7 @@ async fn seal_all(
     now_ms: i64,
 ) -> Result<Vec<NewServiceKey>, VaultError> {
     let sealing = tokio::task::spawn_blocking(move || {
-        secrets
-            .iter()
-            .map(|secret| seal(&vault, secret, &common, now_ms))
-            .collect()
+        secrets.iter().map(|secret| seal(&vault, secret, &common, now_ms)).collect()
     });
     sealing.await.unwrap_or(Err(VaultError::Sealed))
 }
@@ -216,18 +209,9 @@ mod tests {
             ("", "empty"),
             (" \t", "empty"),
             ("short", "too short for a key"),
-            (
-                "AIza Sy with a space",
-                "holds a space or a character that no key has",
-            ),
-            (
-                "AIzaSyÜmlautKeyÜmlaut",
-                "holds a space or a character that no key has",
-            ),
-            (
-                "AIzaSy\r\nx-evil: 1234",
-                "holds a space or a character that no key has",
-            ),
+            ("AIza Sy with a space", "holds a space or a character that no key has"),
+            ("AIzaSyÜmlautKeyÜmlaut", "holds a space or a character that no key has"),
+            ("AIzaSy\r\nx-evil: 1234", "holds a space or a character that no key has"),
         ] {
             assert_eq!(parse(line).unwrap_err(), reason, "{line:?}");
         }

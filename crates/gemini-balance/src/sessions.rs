@@ -91,9 +91,7 @@ impl Sessions {
     ) -> Result<Self, StoreError> {
         let epoch = store.admin().await?.map_or(0, |admin| epoch_of(&admin));
         let sessions = store.sessions(now_ms).await?.into_iter();
-        let ends = sessions
-            .map(|session| (session.id, session.expires_at_ms / 1_000))
-            .collect();
+        let ends = sessions.map(|session| (session.id, session.expires_at_ms / 1_000)).collect();
         Ok(Self {
             tokens,
             life_s: i64::try_from(life_ms / 1_000).unwrap_or(i64::MAX),
@@ -113,21 +111,13 @@ impl Sessions {
         if claims.epoch != alive.epoch || !alive.ends.contains_key(&claims.jti) {
             return Err(SessionError::Ended);
         }
-        Ok(Session {
-            id: claims.jti,
-            began_at_s: claims.iat,
-            expires_at_s: claims.exp,
-        })
+        Ok(Session { id: claims.jti, began_at_s: claims.iat, expires_at_s: claims.exp })
     }
 
     /// Whether a session that was verified before is still alive at `now_ms`.
     pub fn is_alive(&self, id: &str, now_ms: i64) -> bool {
         let now_s = now_ms.div_euclid(1_000);
-        self.alive
-            .read()
-            .ends
-            .get(id)
-            .is_some_and(|end_s| now_s < *end_s)
+        self.alive.read().ends.get(id).is_some_and(|end_s| now_s < *end_s)
     }
 
     /// Begins a session, durably.
@@ -153,18 +143,8 @@ impl Sessions {
             alive.ends.insert(id.clone(), exp);
             alive.epoch
         };
-        let claims = Claims {
-            sub: SUBJECT.to_owned(),
-            iat,
-            exp,
-            nbf: None,
-            jti: id,
-            epoch,
-        };
-        Ok(Opened {
-            token: self.tokens.sign(&claims)?,
-            life_s: self.life_s,
-        })
+        let claims = Claims { sub: SUBJECT.to_owned(), iat, exp, nbf: None, jti: id, epoch };
+        Ok(Opened { token: self.tokens.sign(&claims)?, life_s: self.life_s })
     }
 
     /// Ends a session, durably; false if it had ended before.
@@ -184,28 +164,18 @@ impl Sessions {
     ///
     /// As any write of the store; then nothing has changed.
     pub async fn set_password(&self, password_hash: String, now_ms: i64) -> Result<(), StoreError> {
-        let admin = stored::Admin {
-            password_hash,
-            changed_at_ms: now_ms,
-        };
+        let admin = stored::Admin { password_hash, changed_at_ms: now_ms };
         let epoch = epoch_of(&admin);
         self.store.set_admin(admin).await?;
-        *self.alive.write() = Alive {
-            epoch,
-            ends: HashMap::new(),
-        };
+        *self.alive.write() = Alive { epoch, ends: HashMap::new() };
         Ok(())
     }
 
     async fn make_room(&self, now_ms: i64) -> Result<(), StoreError> {
         let first = {
             let alive = self.alive.read();
-            let ends = alive
-                .ends
-                .iter()
-                .filter(|_| SESSIONS_MAX <= alive.ends.len());
-            ends.min_by_key(|(_, end_s)| **end_s)
-                .map(|(id, _)| id.clone())
+            let ends = alive.ends.iter().filter(|_| SESSIONS_MAX <= alive.ends.len());
+            ends.min_by_key(|(_, end_s)| **end_s).map(|(id, _)| id.clone())
         };
         match first {
             Some(id) => self.end(id, now_ms).await.map(|_| ()),
@@ -248,19 +218,14 @@ mod tests {
     #[tokio::test]
     async fn a_session_that_was_ended_opens_nothing_and_leaves_the_others_alone() {
         let (sessions, _, _dir) = sessions().await;
-        let [one, two] = [
-            sessions.begin(NOW_MS).await.unwrap(),
-            sessions.begin(NOW_MS).await.unwrap(),
-        ];
+        let [one, two] =
+            [sessions.begin(NOW_MS).await.unwrap(), sessions.begin(NOW_MS).await.unwrap()];
         let id = sessions.verify(&one.token, NOW_MS).unwrap().id;
 
         assert!(sessions.end(id.clone(), NOW_MS).await.unwrap());
         assert!(!sessions.end(id.clone(), NOW_MS).await.unwrap());
 
-        assert_eq!(
-            sessions.verify(&one.token, NOW_MS),
-            Err(SessionError::Ended)
-        );
+        assert_eq!(sessions.verify(&one.token, NOW_MS), Err(SessionError::Ended));
         assert!(!sessions.is_alive(&id, NOW_MS));
         assert!(sessions.verify(&two.token, NOW_MS).is_ok());
     }
@@ -270,36 +235,25 @@ mod tests {
         let (sessions, _, _dir) = sessions().await;
         let before = sessions.begin(NOW_MS).await.unwrap();
 
-        sessions
-            .set_password("hash".to_owned(), NOW_MS)
-            .await
-            .unwrap();
+        sessions.set_password("hash".to_owned(), NOW_MS).await.unwrap();
         let after = sessions.begin(NOW_MS).await.unwrap();
 
-        assert_eq!(
-            sessions.verify(&before.token, NOW_MS),
-            Err(SessionError::Ended)
-        );
+        assert_eq!(sessions.verify(&before.token, NOW_MS), Err(SessionError::Ended));
         assert!(sessions.verify(&after.token, NOW_MS).is_ok());
     }
 
     #[tokio::test]
     async fn a_restart_brings_back_the_sessions_that_had_not_ended() {
         let (sessions, store, _dir) = sessions().await;
-        let [kept, ended] = [
-            sessions.begin(NOW_MS).await.unwrap(),
-            sessions.begin(NOW_MS).await.unwrap(),
-        ];
+        let [kept, ended] =
+            [sessions.begin(NOW_MS).await.unwrap(), sessions.begin(NOW_MS).await.unwrap()];
         let id = sessions.verify(&ended.token, NOW_MS).unwrap().id;
         sessions.end(id, NOW_MS).await.unwrap();
 
         let sessions = loaded(store).await;
 
         assert!(sessions.verify(&kept.token, NOW_MS).is_ok());
-        assert_eq!(
-            sessions.verify(&ended.token, NOW_MS),
-            Err(SessionError::Ended)
-        );
+        assert_eq!(sessions.verify(&ended.token, NOW_MS), Err(SessionError::Ended));
     }
 
     async fn sessions() -> (Sessions, Store, tempfile::TempDir) {
@@ -315,8 +269,6 @@ mod tests {
     }
 
     async fn loaded(store: Store) -> Sessions {
-        Sessions::load(store, Tokens::new([7; 32]), 60_000, NOW_MS)
-            .await
-            .unwrap()
+        Sessions::load(store, Tokens::new([7; 32]), 60_000, NOW_MS).await.unwrap()
     }
 }

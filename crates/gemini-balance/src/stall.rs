@@ -24,12 +24,7 @@ pub struct StallGuard<S> {
 impl<S> StallGuard<S> {
     /// Guards `stream`.
     pub fn new(stream: S, limit: Duration) -> Self {
-        Self {
-            stream,
-            limit,
-            deadline: None,
-            is_stalled: false,
-        }
+        Self { stream, limit, deadline: None, is_stalled: false }
     }
 
     /// Passes a write's outcome on, unless it has been pending for too long.
@@ -43,9 +38,7 @@ impl<S> StallGuard<S> {
             return outcome;
         }
         let limit = self.limit;
-        let deadline = self
-            .deadline
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
         if !self.is_stalled {
             self.is_stalled = true;
             deadline.as_mut().reset(Instant::now() + limit);

@@ -87,7 +87,8 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
     let (tokens, life_ms) = (Tokens::new(vault.token_key()), config.admin.token_life_ms);
     let sessions = Sessions::load(store.clone(), tokens, life_ms, clock.wall_ms()).await?;
     let background = TaskTracker::new();
-    let prober = Upstream::new(&way_out, clock.clone(), background.clone());
+    // Not among the tasks that the shutdown waits for: its idle connections end with the process.
+    let prober = Upstream::new(&way_out, clock.clone(), TaskTracker::new());
     let app = Arc::new(App {
         admission: Admission::new(
             config.limits.concurrent_requests_max,
@@ -134,13 +135,7 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
             .context("a worker thread could not be started")?;
         workers.push(thread);
     }
-    Ok(Running {
-        app,
-        address,
-        workers,
-        background,
-        first_password,
-    })
+    Ok(Running { app, address, workers, background, first_password })
 }
 
 fn in_use(address: SocketAddr) -> String {
@@ -164,10 +159,7 @@ pub fn way_out(config: &Config) -> anyhow::Result<WayOut> {
         }),
         tls: tls_config(upstream.ca_file.as_deref())?,
         reach: upstream.reach,
-        cloudflare: upstream
-            .cloudflare_authorization
-            .clone()
-            .filter(|_| upstream.cloudflare),
+        cloudflare: upstream.cloudflare_authorization.clone().filter(|_| upstream.cloudflare),
         connect_timeout: Duration::from_millis(config.limits.connect_timeout_ms),
     })
 }
@@ -175,16 +167,8 @@ pub fn way_out(config: &Config) -> anyhow::Result<WayOut> {
 /// Everything that runs beside the requests.
 fn start_background(app: &Arc<App>, tasks: &TaskTracker) {
     let lifecycle = &app.lifecycle;
-    tasks.spawn(pool::keep(
-        Arc::clone(&app.pool),
-        Arc::clone(&app.prober),
-        lifecycle.clone(),
-    ));
-    tasks.spawn(pool::remember(
-        Arc::clone(&app.pool),
-        app.store.clone(),
-        lifecycle.clone(),
-    ));
+    tasks.spawn(pool::keep(Arc::clone(&app.pool), Arc::clone(&app.prober), lifecycle.clone()));
+    tasks.spawn(pool::remember(Arc::clone(&app.pool), app.store.clone(), lifecycle.clone()));
     tasks.spawn(prune(Arc::clone(app)));
 }
 
@@ -195,11 +179,7 @@ async fn prune(app: Arc<App>) {
             () = tokio::time::sleep(PRUNE_EVERY) => {}
             () = app.lifecycle.draining().cancelled() => return,
         }
-        if let Err(error) = app
-            .store
-            .prune(retention(&app.config), app.clock.wall_ms())
-            .await
-        {
+        if let Err(error) = app.store.prune(retention(&app.config), app.clock.wall_ms()).await {
             tracing::warn!(%error, "old log rows could not be removed; trying again in a minute");
         }
     }
@@ -227,10 +207,7 @@ struct Seat {
 impl Seat {
     /// Serves on a runtime of this thread's own until the listener has been drained.
     fn work(self, listener: std::net::TcpListener) {
-        let runtime = match tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-        {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
                 tracing::error!(%error, "a worker has no runtime; the gateway shuts down");
@@ -275,12 +252,7 @@ impl Running {
     ///
     /// Must be awaited to its end; dropped before, rows may be missing as after a crash.
     pub async fn shutdown(self) {
-        let Self {
-            app,
-            workers,
-            background,
-            ..
-        } = self;
+        let Self { app, workers, background, .. } = self;
         app.lifecycle.drain();
         let drain = Duration::from_millis(app.config.limits.drain_ms);
         let mut joined =

@@ -68,9 +68,7 @@ impl Tokens {
     /// Uses the vault's token key.
     #[must_use]
     pub fn new(key: [u8; 32]) -> Self {
-        Self {
-            signature: KeyedHash::new(&key),
-        }
+        Self { signature: KeyedHash::new(&key) }
     }
 
     /// A token that carries these claims.
@@ -118,19 +116,11 @@ impl Tokens {
         if header != encoded_header() {
             return Err(TokenError::Foreign);
         }
-        let signature = URL_SAFE_NO_PAD
-            .decode(signature)
-            .map_err(|_| TokenError::Forged)?;
-        if !bool::from(
-            self.signature
-                .of(signed.as_bytes())
-                .ct_eq(signature.as_slice()),
-        ) {
+        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::Forged)?;
+        if !bool::from(self.signature.of(signed.as_bytes()).ct_eq(signature.as_slice())) {
             return Err(TokenError::Forged);
         }
-        URL_SAFE_NO_PAD
-            .decode(payload)
-            .map_err(|_| TokenError::Malformed)
+        URL_SAFE_NO_PAD.decode(payload).map_err(|_| TokenError::Malformed)
     }
 }
 
@@ -157,10 +147,7 @@ mod tests {
 
         assert_eq!(tokens.verify(&token, NOW_S), Ok(claims()));
         assert_eq!(tokens.verify(&token, NOW_S + 1_799), Ok(claims()));
-        assert_eq!(
-            tokens.verify(&token, NOW_S + 1_800),
-            Err(TokenError::Expired)
-        );
+        assert_eq!(tokens.verify(&token, NOW_S + 1_800), Err(TokenError::Expired));
     }
 
     #[test]
@@ -187,11 +174,7 @@ mod tests {
         ] {
             let token = signed(header, &payload());
 
-            assert_eq!(
-                tokens().verify(&token, NOW_S),
-                Err(TokenError::Foreign),
-                "{header}"
-            );
+            assert_eq!(tokens().verify(&token, NOW_S), Err(TokenError::Foreign), "{header}");
         }
     }
 
@@ -202,14 +185,8 @@ mod tests {
         let flipped = if signature.starts_with('A') { "B" } else { "A" };
 
         check_refused(&format!("{signed}."), TokenError::Forged);
-        check_refused(
-            &format!("{signed}.{}", &signature[..20]),
-            TokenError::Forged,
-        );
-        check_refused(
-            &format!("{signed}.{flipped}{}", &signature[1..]),
-            TokenError::Forged,
-        );
+        check_refused(&format!("{signed}.{}", &signature[..20]), TokenError::Forged);
+        check_refused(&format!("{signed}.{flipped}{}", &signature[1..]), TokenError::Forged);
         check_refused(&format!("{signed}.!!!"), TokenError::Forged);
     }
 
@@ -219,10 +196,7 @@ mod tests {
         let parts: Vec<&str> = token.split('.').collect();
         let longer = URL_SAFE_NO_PAD.encode(payload().replace("1790001800", "1999999999"));
 
-        check_refused(
-            &format!("{}.{longer}.{}", parts[0], parts[2]),
-            TokenError::Forged,
-        );
+        check_refused(&format!("{}.{longer}.{}", parts[0], parts[2]), TokenError::Forged);
     }
 
     #[test]
@@ -247,10 +221,7 @@ mod tests {
 
     #[test]
     fn a_token_does_not_count_before_its_time() {
-        let tomorrow = Claims {
-            nbf: Some(NOW_S + 1),
-            ..claims()
-        };
+        let tomorrow = Claims { nbf: Some(NOW_S + 1), ..claims() };
 
         check_refused(&tokens().sign(&tomorrow).unwrap(), TokenError::Early);
     }
@@ -289,11 +260,8 @@ mod tests {
 
     /// A token with our key under whatever header and payload an attacker could wish for.
     fn signed(header: &str, payload: &str) -> String {
-        let signed = format!(
-            "{}.{}",
-            URL_SAFE_NO_PAD.encode(header),
-            URL_SAFE_NO_PAD.encode(payload)
-        );
+        let signed =
+            format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
         let signature = tokens().signature.of(signed.as_bytes());
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
     }

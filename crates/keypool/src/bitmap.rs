@@ -103,9 +103,7 @@ impl Bitmap {
             .flat_map(|(index, word)| ones_of(*word).map(move |one| index * WORD_BITS + one));
         for index in occupied {
             let mut open = *self.blocks.get(index)?;
-            let masked = mask
-                .and_then(|mask| mask.blocks.get(index))
-                .unwrap_or(&NOTHING);
+            let masked = mask.and_then(|mask| mask.blocks.get(index)).unwrap_or(&NOTHING);
             for (word, mask) in open.iter_mut().zip(masked) {
                 *word &= !mask;
             }
@@ -125,10 +123,7 @@ impl Bitmap {
     /// The same set on a tape of `blocks` blocks after every position went to `destinations[position]`.
     pub(crate) fn relocated(&self, blocks: usize, destinations: &[usize]) -> Self {
         let mut relocated = Self::new(blocks);
-        for destination in self
-            .iter()
-            .filter_map(|position| destinations.get(position))
-        {
+        for destination in self.iter().filter_map(|position| destinations.get(position)) {
             relocated.insert(*destination);
         }
         relocated
@@ -170,10 +165,7 @@ mod tests {
 
         assert_eq!(set.first_outside(None, |_| true), Some(3));
         assert_eq!(set.first_outside(Some(&mask), |_| true), Some(511));
-        assert_eq!(
-            set.first_outside(Some(&mask), |position| position > 512),
-            Some(1023)
-        );
+        assert_eq!(set.first_outside(Some(&mask), |position| position > 512), Some(1023));
         assert_eq!(set.first_outside(Some(&set), |_| true), None);
     }
 
@@ -181,10 +173,7 @@ mod tests {
     fn a_bitmap_counts_each_position_once() {
         let mut set = bitmap(&[7, 7, 1000]);
 
-        assert_eq!(
-            (set.len(), set.contains(7), set.contains(8)),
-            (2, true, false)
-        );
+        assert_eq!((set.len(), set.contains(7), set.contains(8)), (2, true, false));
         assert!(set.remove(7) && !set.remove(7) && set.remove(1000));
         assert!(set.is_empty());
     }
@@ -196,10 +185,7 @@ mod tests {
         destinations[1] = 0;
         destinations[900] = 1;
 
-        assert_eq!(
-            set.relocated(1, &destinations).iter().collect::<Vec<_>>(),
-            [0, 1]
-        );
+        assert_eq!(set.relocated(1, &destinations).iter().collect::<Vec<_>>(), [0, 1]);
     }
 
     fn bitmap(positions: &[usize]) -> Bitmap {

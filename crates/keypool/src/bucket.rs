@@ -47,29 +47,17 @@ impl Bucket {
             BucketState::ModelDenied => Rest::ModelDenied,
             BucketState::Proving => cooling(now, policy),
         };
-        Self {
-            rest,
-            level: record.level,
-            failures: record.failures,
-        }
-        .settled(now)
+        Self { rest, level: record.level, failures: record.failures }.settled(now)
     }
 
     /// The bucket of a key that may not use the model.
     pub(crate) fn denied(self) -> Self {
-        Self {
-            rest: Rest::ModelDenied,
-            ..self
-        }
+        Self { rest: Rest::ModelDenied, ..self }
     }
 
     /// Content came.
     pub(crate) fn healed(self) -> Self {
-        Self {
-            level: 0,
-            failures: 0,
-            ..self
-        }
+        Self { level: 0, failures: 0, ..self }
     }
 
     /// The upstream failed once more.
@@ -80,11 +68,7 @@ impl Bucket {
         }
         let level = self.level.saturating_add(1);
         let until = now.plus_millis(policy.cool_down_wait_ms(level, random));
-        Self {
-            rest: cooling(until, policy),
-            level,
-            failures,
-        }
+        Self { rest: cooling(until, policy), level, failures }
     }
 
     /// A 429 that says nothing about its length.
@@ -94,11 +78,7 @@ impl Bucket {
         }
         let level = self.level.saturating_add(1);
         let until = now.plus_millis(policy.rate_limit_wait_ms(level, random));
-        Self {
-            rest: cooling(until, policy),
-            level,
-            ..self
-        }
+        Self { rest: cooling(until, policy), level, ..self }
     }
 
     /// A 429 that names its wait.
@@ -112,10 +92,7 @@ impl Bucket {
             Rest::NotEntitled | Rest::ModelDenied => false,
         };
         match is_longer {
-            true => Self {
-                rest: cooling(until, policy),
-                ..self
-            },
+            true => Self { rest: cooling(until, policy), ..self },
             false => self,
         }
     }
@@ -123,10 +100,9 @@ impl Bucket {
     /// The day's quota is gone.
     pub(crate) fn after_exhaustion(self, until: Time) -> Self {
         match self.rest {
-            Rest::None | Rest::Cooling { .. } | Rest::Exhausted { .. } => Self {
-                rest: Rest::Exhausted { until },
-                ..self
-            },
+            Rest::None | Rest::Cooling { .. } | Rest::Exhausted { .. } => {
+                Self { rest: Rest::Exhausted { until }, ..self }
+            }
             Rest::NotEntitled | Rest::ModelDenied => self,
         }
     }
@@ -136,20 +112,14 @@ impl Bucket {
         match self.rest {
             Rest::ModelDenied => self,
             Rest::None | Rest::Cooling { .. } | Rest::Exhausted { .. } | Rest::NotEntitled => {
-                Self {
-                    rest: Rest::NotEntitled,
-                    ..self
-                }
+                Self { rest: Rest::NotEntitled, ..self }
             }
         }
     }
 
     /// The bucket serves again; level and failures stay until content comes.
     pub(crate) fn released(self) -> Self {
-        Self {
-            rest: Rest::None,
-            ..self
-        }
+        Self { rest: Rest::None, ..self }
     }
 
     /// The bucket without a rest that is over.
@@ -163,18 +133,9 @@ impl Bucket {
     /// The health check that is due is under way: the next one is an interval away.
     pub(crate) fn checked(self, interval_ms: u64, now: Time) -> Self {
         match self.rest {
-            Rest::Cooling {
-                until, serves_at, ..
-            } => {
+            Rest::Cooling { until, serves_at, .. } => {
                 let check_at = now.plus_millis(interval_ms.max(1));
-                Self {
-                    rest: Rest::Cooling {
-                        until,
-                        serves_at,
-                        check_at,
-                    },
-                    ..self
-                }
+                Self { rest: Rest::Cooling { until, serves_at, check_at }, ..self }
             }
             Rest::None | Rest::Exhausted { .. } | Rest::NotEntitled | Rest::ModelDenied => self,
         }
@@ -212,11 +173,7 @@ impl Bucket {
     /// When a health check is due that could bring it back sooner.
     pub(crate) fn check_at(self) -> Option<Time> {
         match self.rest {
-            Rest::Cooling {
-                serves_at,
-                check_at,
-                ..
-            } => (check_at < serves_at).then_some(check_at),
+            Rest::Cooling { serves_at, check_at, .. } => (check_at < serves_at).then_some(check_at),
             Rest::None | Rest::Exhausted { .. } | Rest::NotEntitled | Rest::ModelDenied => None,
         }
     }
@@ -226,10 +183,7 @@ impl Bucket {
         match self.settled(now).rest {
             Rest::None => BucketState::Ready,
             Rest::Cooling { until, .. } if until <= now => BucketState::Proving,
-            Rest::Cooling { until, .. } => BucketState::Cooling {
-                until,
-                level: self.level,
-            },
+            Rest::Cooling { until, .. } => BucketState::Cooling { until, level: self.level },
             Rest::Exhausted { until } => BucketState::ExhaustedUntil { until },
             Rest::NotEntitled => BucketState::NotEntitled,
             Rest::ModelDenied => BucketState::ModelDenied,
@@ -248,11 +202,7 @@ impl Bucket {
 
 fn cooling(until: Time, policy: &Policy) -> Rest {
     let serves_at = until.plus_millis(policy.proving_ms_max());
-    Rest::Cooling {
-        until,
-        serves_at,
-        check_at: until,
-    }
+    Rest::Cooling { until, serves_at, check_at: until }
 }
 
 #[cfg(test)]
@@ -265,19 +215,14 @@ mod tests {
     fn faults_below_the_threshold_are_only_counted() {
         let bucket = faults(2);
 
-        assert_eq!(
-            (bucket.failures, bucket.state(NOW)),
-            (2, BucketState::Ready)
-        );
+        assert_eq!((bucket.failures, bucket.state(NOW)), (2, BucketState::Ready));
     }
 
     #[test]
     fn faults_at_the_threshold_cool_and_a_sick_bucket_cools_again_at_its_first_fault() {
         let bucket = faults(3);
         let back = bucket.returns_at().unwrap();
-        let again = bucket
-            .settled(back)
-            .after_fault(&Policy::default(), &mut random(), back);
+        let again = bucket.settled(back).after_fault(&Policy::default(), &mut random(), back);
 
         waits(bucket, NOW, 300_000);
         waits(again, back, 600_000);
@@ -286,16 +231,9 @@ mod tests {
 
     #[test]
     fn a_threshold_of_zero_means_one() {
-        let policy = Policy {
-            failure_threshold: 0,
-            ..Policy::default()
-        };
+        let policy = Policy { failure_threshold: 0, ..Policy::default() };
 
-        waits(
-            Bucket::default().after_fault(&policy, &mut random(), NOW),
-            NOW,
-            300_000,
-        );
+        waits(Bucket::default().after_fault(&policy, &mut random(), NOW), NOW, 300_000);
     }
 
     #[test]
@@ -304,19 +242,14 @@ mod tests {
         let bucket = Bucket::default().after_rate_limit(&policy, &mut random(), NOW);
 
         assert_eq!(bucket.after_rate_limit(&policy, &mut random(), NOW), bucket);
-        assert_eq!(
-            bucket.after_fault(&policy, &mut random(), NOW).rest,
-            bucket.rest
-        );
+        assert_eq!(bucket.after_fault(&policy, &mut random(), NOW).rest, bucket.rest);
     }
 
     #[test]
     fn a_rate_limit_without_details_doubles_with_repeats_until_content_comes() {
         let policy = Policy::default();
         let first = Bucket::default().after_rate_limit(&policy, &mut random(), NOW);
-        let second = first
-            .released()
-            .after_rate_limit(&policy, &mut random(), NOW);
+        let second = first.released().after_rate_limit(&policy, &mut random(), NOW);
         let healed = second.released().healed();
 
         waits(first, NOW, 90_000);
@@ -330,10 +263,7 @@ mod tests {
             |wait_ms| Bucket::default().after_stated_wait(wait_ms, &Policy::default(), NOW);
 
         for (wait_ms, expected_ms) in [(7_000, 7_000), (0, 1_000), (u64::MAX, 86_400_000)] {
-            assert_eq!(
-                stated(wait_ms).returns_at(),
-                Some(NOW.plus_millis(expected_ms))
-            );
+            assert_eq!(stated(wait_ms).returns_at(), Some(NOW.plus_millis(expected_ms)));
         }
         assert_eq!(stated(7_000).level, 0);
     }
@@ -361,10 +291,7 @@ mod tests {
 
         let exhausted = cooling.after_exhaustion(midnight);
 
-        assert_eq!(
-            exhausted.state(NOW),
-            BucketState::ExhaustedUntil { until: midnight }
-        );
+        assert_eq!(exhausted.state(NOW), BucketState::ExhaustedUntil { until: midnight });
         assert_eq!(exhausted.state(midnight), BucketState::Ready);
     }
 
@@ -378,20 +305,14 @@ mod tests {
 
     #[test]
     fn a_bucket_that_must_prove_itself_serves_after_three_intervals_at_the_latest() {
-        let policy = Policy {
-            check_health_after_cool_down: true,
-            ..Policy::default()
-        };
+        let policy = Policy { check_health_after_cool_down: true, ..Policy::default() };
         let bucket = Bucket::default().after_stated_wait(10_000, &policy, NOW);
         let until = NOW.plus_millis(10_000);
 
         assert_eq!(bucket.check_at(), Some(until));
         assert_eq!(bucket.state(until), BucketState::Proving);
         assert_eq!(bucket.returns_at(), Some(until.plus_millis(15_000)));
-        assert_eq!(
-            bucket.checked(5_000, until).check_at(),
-            Some(until.plus_millis(5_000))
-        );
+        assert_eq!(bucket.checked(5_000, until).check_at(), Some(until.plus_millis(5_000)));
         assert_eq!(bucket.checked(15_000, until).check_at(), None);
     }
 
@@ -419,10 +340,7 @@ mod tests {
     fn waits(bucket: Bucket, now: Time, expected_ms: u64) {
         let wait_ms = bucket.returns_at().unwrap().millis_since(now);
         let tenth = expected_ms / 10;
-        assert!(
-            (expected_ms - tenth..=expected_ms + tenth).contains(&wait_ms),
-            "{wait_ms} ms"
-        );
+        assert!((expected_ms - tenth..=expected_ms + tenth).contains(&wait_ms), "{wait_ms} ms");
     }
 
     fn random() -> Random {

@@ -91,9 +91,7 @@ impl Changes {
     /// Empties the buffer.
     pub(crate) fn take(&mut self) -> Vec<Pending> {
         let taken = std::mem::take(self);
-        let overflow = taken
-            .has_overflowed
-            .then_some(Pending::Event(Change::Overflowed));
+        let overflow = taken.has_overflowed.then_some(Pending::Event(Change::Overflowed));
         taken.pending.into_iter().chain(overflow).collect()
     }
 
@@ -114,17 +112,11 @@ pub(crate) fn told(roster: &Roster, pending: Pending) -> Option<Change> {
         }
         Pending::State(Subject::Credit(owner)) => {
             let no_credit = roster.credit(&owner);
-            Some(Change::Credit {
-                scope: owner.scope(),
-                no_credit,
-            })
+            Some(Change::Credit { scope: owner.scope(), no_credit })
         }
         Pending::State(Subject::Bucket(owner, model)) => {
             let bucket = roster.bucket(&owner, &model).record(&model, roster.now());
-            Some(Change::Bucket {
-                scope: owner.scope(),
-                bucket,
-            })
+            Some(Change::Bucket { scope: owner.scope(), bucket })
         }
     }
 }
@@ -154,9 +146,6 @@ mod tests {
         let taken = changes.take();
 
         assert_eq!(taken.len(), CHANGES_MAX + 1);
-        assert!(matches!(
-            taken.last(),
-            Some(Pending::Event(Change::Overflowed))
-        ));
+        assert!(matches!(taken.last(), Some(Pending::Event(Change::Overflowed))));
     }
 }

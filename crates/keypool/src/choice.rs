@@ -45,9 +45,7 @@ pub(crate) fn best(
 ) -> Result<KeyId, Refusal> {
     let ready = |is_wanted: &dyn Fn(Rank) -> bool| {
         let resting = roster.models().resting(model);
-        roster
-            .order()
-            .first(is_wanted, resting, |id| !tried.contains(&id))
+        roster.order().first(is_wanted, resting, |id| !tried.contains(&id))
     };
     if let Some(id) = ready(&|rank| policy.has_free_slot(rank.leases)) {
         return Ok(id);
@@ -56,14 +54,10 @@ pub(crate) fn best(
         return Err(Refusal::NoUsableKey);
     }
     if ready(&|rank| !policy.has_free_slot(rank.leases)).is_some() {
-        return Err(Refusal::Busy {
-            until: soonest_return(roster, model, tried),
-        });
+        return Err(Refusal::Busy { until: soonest_return(roster, model, tried) });
     }
     if tried.iter().any(|id| is_ready(roster, *id, model)) {
-        return Err(Refusal::Exhausted {
-            until: soonest_return(roster, model, tried),
-        });
+        return Err(Refusal::Exhausted { until: soonest_return(roster, model, tried) });
     }
     match soonest_return(roster, model, &[]) {
         Some(until) => Err(Refusal::Resting { until }),
@@ -113,15 +107,10 @@ fn soonest_return(roster: &Roster, model: &str, tried: &[KeyId]) -> Option<Time>
         roster.members(owner).into_iter().find_map(|id| {
             let is_usable = roster.keys().get(&id).is_some_and(Key::is_usable);
             let is_wanted = is_usable && !tried.contains(&id);
-            is_wanted
-                .then(|| return_of(roster, id, owner, model))
-                .flatten()
+            is_wanted.then(|| return_of(roster, id, owner, model)).flatten()
         })
     };
-    let mut soonest = roster
-        .models()
-        .returns(model)
-        .find_map(|(_, owner)| returning(owner));
+    let mut soonest = roster.models().returns(model).find_map(|(_, owner)| returning(owner));
     for (until, owner) in roster.credit_returns() {
         // Nobody returns before the credit is back, so nothing sooner follows.
         if soonest.is_some_and(|soonest| soonest <= *until) {
@@ -140,9 +129,7 @@ fn return_of(roster: &Roster, id: KeyId, owner: &Owner, model: &str) -> Option<T
     if !has_end || is_denied(roster, id, model) {
         return None;
     }
-    bucket
-        .returns_at()
-        .max(roster.credit(owner).map(|credit| credit.until))
+    bucket.returns_at().max(roster.credit(owner).map(|credit| credit.until))
 }
 
 fn is_denied(roster: &Roster, id: KeyId, model: &str) -> bool {

@@ -34,25 +34,13 @@ pub(crate) struct Leases {
 impl Leases {
     pub(crate) fn open(&mut self, key: KeyId, model: Arc<str>, now: Time) -> LeaseId {
         self.generation += 1;
-        self.out.insert(
-            self.generation,
-            Lease {
-                key,
-                model,
-                touched: now,
-            },
-        );
-        LeaseId {
-            key,
-            generation: self.generation,
-        }
+        self.out.insert(self.generation, Lease { key, model, touched: now });
+        LeaseId { key, generation: self.generation }
     }
 
     /// Ends a lease; nothing if it ended before.
     pub(crate) fn close(&mut self, lease: LeaseId) -> Option<Lease> {
-        self.out
-            .get(&lease.generation)
-            .filter(|open| open.key == lease.key)?;
+        self.out.get(&lease.generation).filter(|open| open.key == lease.key)?;
         self.out.remove(&lease.generation)
     }
 
@@ -71,10 +59,7 @@ impl Leases {
         self.out
             .iter()
             .filter(|(_, lease)| idle_ms_max < now.millis_since(lease.touched))
-            .map(|(generation, lease)| LeaseId {
-                key: lease.key,
-                generation: *generation,
-            })
+            .map(|(generation, lease)| LeaseId { key: lease.key, generation: *generation })
             .collect()
     }
 
@@ -91,10 +76,7 @@ mod tests {
     fn a_lease_ends_once() {
         let mut leases = Leases::default();
         let lease = leases.open(KeyId(1), "m".into(), Time::default());
-        let forged = LeaseId {
-            key: KeyId(2),
-            ..lease
-        };
+        let forged = LeaseId { key: KeyId(2), ..lease };
 
         assert!(leases.close(forged).is_none());
         assert!(leases.close(lease).is_some());
@@ -109,9 +91,6 @@ mod tests {
         leases.touch(living, Time::from_millis(7_199_000));
 
         assert_eq!(leases.overdue(300_000, Time::from_millis(300_000)), []);
-        assert_eq!(
-            leases.overdue(300_000, Time::from_millis(7_200_000)),
-            [silent]
-        );
+        assert_eq!(leases.overdue(300_000, Time::from_millis(7_200_000)), [silent]);
     }
 }

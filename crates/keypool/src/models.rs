@@ -36,9 +36,7 @@ pub(crate) struct Models(BTreeMap<Arc<str>, Model>);
 impl Models {
     /// The name, shared with the table if the model is known.
     pub(crate) fn name(&self, model: &str) -> Arc<str> {
-        self.0
-            .get_key_value(model)
-            .map_or_else(|| model.into(), |(name, _)| Arc::clone(name))
+        self.0.get_key_value(model).map_or_else(|| model.into(), |(name, _)| Arc::clone(name))
     }
 
     pub(crate) fn bucket(&self, owner: &Owner, model: &str) -> Bucket {
@@ -57,10 +55,7 @@ impl Models {
     /// All buckets, by the model's name.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Owner, Bucket)> {
         self.0.iter().flat_map(|(name, model)| {
-            model
-                .buckets
-                .iter()
-                .map(move |(owner, bucket)| (name, owner, *bucket))
+            model.buckets.iter().map(move |(owner, bucket)| (name, owner, *bucket))
         })
     }
 
@@ -94,11 +89,7 @@ impl Models {
 
     /// Forgets a model that there is nothing to remember about.
     pub(crate) fn tidy(&mut self, name: &str) {
-        if self
-            .0
-            .get(name)
-            .is_some_and(|model| model.buckets.is_empty())
-        {
+        if self.0.get(name).is_some_and(|model| model.buckets.is_empty()) {
             self.0.remove(name);
         }
     }
@@ -164,18 +155,12 @@ impl Models {
 
     /// The planned returns to a model, soonest first.
     pub(crate) fn returns(&self, model: &str) -> impl Iterator<Item = &(Time, Owner)> {
-        self.0
-            .get(model)
-            .into_iter()
-            .flat_map(|model| &model.returns)
+        self.0.get(model).into_iter().flat_map(|model| &model.returns)
     }
 
     /// The soonest return to any model.
     pub(crate) fn next_return(&self) -> Option<Time> {
-        self.0
-            .values()
-            .filter_map(|model| Some(model.returns.first()?.0))
-            .min()
+        self.0.values().filter_map(|model| Some(model.returns.first()?.0)).min()
     }
 
     /// The buckets whose return is due.

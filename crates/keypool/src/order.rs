@@ -108,14 +108,11 @@ impl Order {
         mask: Option<&Bitmap>,
         accept: impl Fn(KeyId) -> bool,
     ) -> Option<KeyId> {
-        self.ranks
-            .iter()
-            .filter(|(rank, _)| is_wanted(**rank))
-            .find_map(|(_, members)| {
-                let accept = |position| self.tape.get(position).is_some_and(|id| accept(*id));
-                let position = members.first_outside(mask, accept)?;
-                self.tape.get(position).copied()
-            })
+        self.ranks.iter().filter(|(rank, _)| is_wanted(**rank)).find_map(|(_, members)| {
+            let accept = |position| self.tape.get(position).is_some_and(|id| accept(*id));
+            let position = members.first_outside(mask, accept)?;
+            self.tape.get(position).copied()
+        })
     }
 
     /// Closes the holes and makes room for as many moves as there are keys.
@@ -138,10 +135,7 @@ impl Order {
         self.spare.clear();
         self.tape = tape;
         self.blocks = blocks;
-        Relocation {
-            blocks,
-            destinations,
-        }
+        Relocation { blocks, destinations }
     }
 }
 
@@ -149,39 +143,18 @@ impl Order {
 mod tests {
     use super::*;
 
-    const UNUSED: Rank = Rank {
-        tier: 0,
-        leases: 0,
-        is_used: false,
-    };
-    const USED: Rank = Rank {
-        tier: 0,
-        leases: 0,
-        is_used: true,
-    };
-    const PAID: Rank = Rank {
-        tier: 1,
-        leases: 0,
-        is_used: false,
-    };
+    const UNUSED: Rank = Rank { tier: 0, leases: 0, is_used: false };
+    const USED: Rank = Rank { tier: 0, leases: 0, is_used: true };
+    const PAID: Rank = Rank { tier: 1, leases: 0, is_used: false };
 
     #[test]
     fn ranks_come_first_and_the_tape_decides_among_equals() {
         let order = order(&[(1, PAID), (2, USED), (3, UNUSED), (4, UNUSED)]);
 
         assert_eq!(order.first(|_| true, None, |_| true), Some(KeyId(3)));
-        assert_eq!(
-            order.first(|_| true, None, |id| id != KeyId(3)),
-            Some(KeyId(4))
-        );
-        assert_eq!(
-            order.first(|rank| rank.is_used, None, |_| true),
-            Some(KeyId(2))
-        );
-        assert_eq!(
-            order.first(|rank| rank.tier > 0, None, |_| true),
-            Some(KeyId(1))
-        );
+        assert_eq!(order.first(|_| true, None, |id| id != KeyId(3)), Some(KeyId(4)));
+        assert_eq!(order.first(|rank| rank.is_used, None, |_| true), Some(KeyId(2)));
+        assert_eq!(order.first(|rank| rank.tier > 0, None, |_| true), Some(KeyId(1)));
     }
 
     #[test]

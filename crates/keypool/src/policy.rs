@@ -61,20 +61,13 @@ impl Policy {
 
     /// How long the `level`-th rest in a row lasts after a 429 without details, likewise.
     pub(crate) fn rate_limit_wait_ms(&self, level: u32, random: &mut Random) -> u64 {
-        jittered_below(
-            self.rate_limit_wait_ms,
-            level,
-            self.cool_down_ms_max,
-            random,
-        )
+        jittered_below(self.rate_limit_wait_ms, level, self.cool_down_ms_max, random)
     }
 
     /// How long a cooled bucket may be kept for a health check; 0 if none is wanted.
     pub(crate) fn proving_ms_max(&self) -> u64 {
         match self.check_health_after_cool_down {
-            true => self
-                .health_check_interval_ms
-                .saturating_mul(PROVING_INTERVALS_MAX),
+            true => self.health_check_interval_ms.saturating_mul(PROVING_INTERVALS_MAX),
             false => 0,
         }
     }
@@ -97,9 +90,7 @@ pub(crate) fn probe_wait_ms(turn: u32, random: &mut Random) -> u64 {
 
 /// `base_ms` doubled `level - 1` times, moved by up to a tenth, and at most `cap_ms`.
 fn jittered_below(base_ms: u64, level: u32, cap_ms: u64, random: &mut Random) -> u64 {
-    let factor = 1_u64
-        .checked_shl(level.saturating_sub(1))
-        .unwrap_or(u64::MAX);
+    let factor = 1_u64.checked_shl(level.saturating_sub(1)).unwrap_or(u64::MAX);
     let wait_ms = base_ms.saturating_mul(factor).min(cap_ms);
     random.jittered(wait_ms).min(cap_ms)
 }
@@ -114,10 +105,7 @@ mod tests {
         let mut random = Random::new(1);
 
         for (level, expected_s) in [(1, 300), (2, 600), (3, 1_200), (8, 38_400), (9, 43_200)] {
-            check(
-                policy.cool_down_wait_ms(level, &mut random),
-                expected_s * 1_000,
-            );
+            check(policy.cool_down_wait_ms(level, &mut random), expected_s * 1_000);
         }
         for level in [10, 63, 64, 65, u32::MAX] {
             let wait_ms = policy.cool_down_wait_ms(level, &mut random);
@@ -130,10 +118,7 @@ mod tests {
     fn each_reason_to_wait_has_its_own_first_step() {
         let mut random = Random::new(1);
 
-        check(
-            Policy::default().rate_limit_wait_ms(2, &mut random),
-            180_000,
-        );
+        check(Policy::default().rate_limit_wait_ms(2, &mut random), 180_000);
         check(no_credit_wait_ms(1, &mut random), 3_600_000);
         check(no_credit_wait_ms(5, &mut random), 43_200_000);
         check(probe_wait_ms(3, &mut random), 14_400_000);
@@ -141,10 +126,7 @@ mod tests {
 
     #[test]
     fn no_limit_means_there_is_always_a_slot() {
-        let limited = Policy {
-            key_concurrency_max: 2,
-            ..Policy::default()
-        };
+        let limited = Policy { key_concurrency_max: 2, ..Policy::default() };
 
         assert!(Policy::default().has_free_slot(u32::MAX));
         assert!(limited.has_free_slot(1) && !limited.has_free_slot(2));

@@ -54,16 +54,7 @@ impl Pool {
     /// keeps its leases and its last use.
     pub fn add(&mut self, record: KeyRecord, now: Time) {
         let now = self.advance(now);
-        let KeyRecord {
-            id,
-            project,
-            tier,
-            is_enabled,
-            standing,
-            since,
-            reason,
-            probe,
-        } = record;
+        let KeyRecord { id, project, tier, is_enabled, standing, since, reason, probe } = record;
         let plan = probe.unwrap_or_else(|| self.first_probe(now));
         if !self.roster.keys().contains_key(&id) {
             self.roster.insert(id);
@@ -198,9 +189,7 @@ impl Pool {
             return false;
         };
         self.roster.give_back(closed.key);
-        self.roster
-            .changes_mut()
-            .tell(Change::LeaseTakenBack(lease));
+        self.roster.changes_mut().tell(Change::LeaseTakenBack(lease));
         true
     }
 
@@ -216,10 +205,7 @@ impl Pool {
             Some(_) => self.watch.next_deadline(),
             None => self.roster.schedule().next(),
         };
-        [check, self.roster.next_return()]
-            .into_iter()
-            .flatten()
-            .min()
+        [check, self.roster.next_return()].into_iter().flatten().min()
     }
 
     /// Whether there is anything for [`Pool::take_changes`] to take.
@@ -230,10 +216,7 @@ impl Pool {
     /// Takes what has changed since the last call; see [`Change`] for what that may leave out.
     pub fn take_changes(&mut self) -> Vec<Change> {
         let pending = self.roster.changes_mut().take();
-        pending
-            .into_iter()
-            .filter_map(|pending| change::told(&self.roster, pending))
-            .collect()
+        pending.into_iter().filter_map(|pending| change::told(&self.roster, pending)).collect()
     }
 
     /// The probes to make now, at most `max`. During trouble that is one with any key per health check
@@ -246,11 +229,7 @@ impl Pool {
             if 0 < max && self.watch.is_probe_due(interval_ms, now) {
                 let key = self.roster.order().first(|_| true, None, |_| true);
                 let purpose = ProbePurpose::Trouble;
-                probes.extend(key.map(|key| Probe {
-                    key,
-                    model: None,
-                    purpose,
-                }));
+                probes.extend(key.map(|key| Probe { key, model: None, purpose }));
             }
             return probes;
         }
@@ -308,10 +287,7 @@ impl Pool {
 
     /// How many keys are in which state.
     pub fn counts(&self, now: Time) -> Counts {
-        Counts {
-            leases: self.leases.len(),
-            ..view::count(&self.roster, now)
-        }
+        Counts { leases: self.leases.len(), ..view::count(&self.roster, now) }
     }
 
     /// The common trouble in force as of the last call that brought a time.
@@ -370,14 +346,7 @@ impl Pool {
         self.roster.set_bucket(&owner, &lease.model, after);
         if let Some(kind) = verdict.suspicion() {
             let model = Arc::clone(&lease.model);
-            self.watch.remember(Step {
-                at: now,
-                kind,
-                owner,
-                model,
-                before,
-                after,
-            });
+            self.watch.remember(Step { at: now, kind, owner, model, before, after });
         }
     }
 
@@ -395,57 +364,36 @@ impl Pool {
         let before = self.roster.credit(owner).map_or(0, |credit| credit.level);
         let level = before.saturating_add(1);
         let until = now.plus_millis(policy::no_credit_wait_ms(level, &mut self.random));
-        self.roster
-            .set_credit(owner, Some(NoCredit { until, level }));
+        self.roster.set_credit(owner, Some(NoCredit { until, level }));
     }
 
     /// Content came, so the next refusal for lack of credit is a first one; a rest in force keeps its end.
     fn trust_credit(&mut self, owner: &Owner, now: Time) {
-        let in_force = self
-            .roster
-            .credit(owner)
-            .filter(|credit| now < credit.until);
-        self.roster.set_credit(
-            owner,
-            in_force.map(|credit| NoCredit { level: 0, ..credit }),
-        );
+        let in_force = self.roster.credit(owner).filter(|credit| now < credit.until);
+        self.roster.set_credit(owner, in_force.map(|credit| NoCredit { level: 0, ..credit }));
     }
 
     /// The upstream does not let a key in. Hearing the same again changes nothing.
     fn turn_away(&mut self, id: KeyId, standing: Standing, reason: &str, now: Time) {
-        if self
-            .roster
-            .keys()
-            .get(&id)
-            .is_some_and(|key| key.standing == standing)
-        {
+        if self.roster.keys().get(&id).is_some_and(|key| key.standing == standing) {
             return;
         }
         let plan = self.first_probe(now);
-        self.roster
-            .change(id, |key| key.lapse(standing, reason, now, plan));
+        self.roster.change(id, |key| key.lapse(standing, reason, now, plan));
         self.roster.changes_mut().mark(Subject::Key(id));
     }
 
     fn first_probe(&mut self, now: Time) -> ProbePlan {
-        ProbePlan {
-            at: now.plus_millis(policy::probe_wait_ms(1, &mut self.random)),
-            turn: 1,
-        }
+        ProbePlan { at: now.plus_millis(policy::probe_wait_ms(1, &mut self.random)), turn: 1 }
     }
 
     /// Hands out the probe of a key that was turned away and plans the next one.
     fn probe_key(&mut self, id: KeyId, now: Time) -> Option<Probe> {
         let turn = self.roster.keys().get(&id)?.probe?.turn.saturating_add(1);
         let at = now.plus_millis(policy::probe_wait_ms(turn, &mut self.random));
-        self.roster
-            .change(id, |key| key.probe = Some(ProbePlan { at, turn }));
+        self.roster.change(id, |key| key.probe = Some(ProbePlan { at, turn }));
         self.roster.changes_mut().mark(Subject::Key(id));
-        Some(Probe {
-            key: id,
-            model: None,
-            purpose: ProbePurpose::Standing,
-        })
+        Some(Probe { key: id, model: None, purpose: ProbePurpose::Standing })
     }
 
     /// Hands out the health check of a cooled bucket and plans the next one.
@@ -454,11 +402,7 @@ impl Pool {
         let checked = self.roster.bucket(owner, model).checked(interval_ms, now);
         self.roster.write_bucket(owner, model, checked);
         let key = choice::usable_member(&self.roster, owner, model)?;
-        Some(Probe {
-            key,
-            model: Some(model.to_string()),
-            purpose: ProbePurpose::Cooled,
-        })
+        Some(Probe { key, model: Some(model.to_string()), purpose: ProbePurpose::Cooled })
     }
 
     /// A health check was passed: the bucket serves, if that is what it waits for.
@@ -482,8 +426,7 @@ impl Pool {
             Some(Turn::Began(trouble)) => {
                 for step in self.watch.take_steps(trouble.kind, trouble.since) {
                     if self.roster.bucket(&step.owner, &step.model) == step.after {
-                        self.roster
-                            .set_bucket(&step.owner, &step.model, step.before);
+                        self.roster.set_bucket(&step.owner, &step.model, step.before);
                     }
                 }
                 Change::TroubleBegan(trouble)

@@ -63,10 +63,7 @@ impl Schedule {
 
     /// The target that has been due for longest.
     pub(crate) fn due(&self, now: Time) -> Option<Target> {
-        self.0
-            .first()
-            .filter(|(at, _)| *at <= now)
-            .map(|(_, target)| target.clone())
+        self.0.first().filter(|(at, _)| *at <= now).map(|(_, target)| target.clone())
     }
 
     pub(crate) fn next(&self) -> Option<Time> {

@@ -34,10 +34,7 @@ mod tests {
 
         let waits: Vec<u64> = (0..10_000).map(|_| random.jittered(1_000)).collect();
 
-        assert_eq!(
-            (waits.iter().min(), waits.iter().max()),
-            (Some(&900), Some(&1_100))
-        );
+        assert_eq!((waits.iter().min(), waits.iter().max()), (Some(&900), Some(&1_100)));
         assert_eq!(random.jittered(0), 0);
     }
 }

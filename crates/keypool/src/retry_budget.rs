@@ -20,10 +20,7 @@ pub(crate) struct RetryBudget {
 
 impl RetryBudget {
     pub(crate) const fn new() -> Self {
-        Self {
-            saved: SAVED_MAX,
-            filled_at: Time::from_millis(0),
-        }
+        Self { saved: SAVED_MAX, filled_at: Time::from_millis(0) }
     }
 
     /// A request of a caller pays its fifth in.
@@ -45,9 +42,7 @@ impl RetryBudget {
     }
 
     fn fill(&mut self, now: Time) {
-        let earned = now
-            .millis_since(self.filled_at)
-            .saturating_mul(PER_MILLISECOND);
+        let earned = now.millis_since(self.filled_at).saturating_mul(PER_MILLISECOND);
         self.saved = self.saved.saturating_add(earned).min(SAVED_MAX);
         self.filled_at = self.filled_at.max(now);
     }
@@ -68,10 +63,7 @@ mod tests {
             retries += (0..2).filter(|_| budget.take(now)).count();
         }
 
-        assert!(
-            (6_590..=6_610).contains(&retries),
-            "{retries} retries for 30000 requests"
-        );
+        assert!((6_590..=6_610).contains(&retries), "{retries} retries for 30000 requests");
     }
 
     #[test]

@@ -127,9 +127,7 @@ impl Roster {
 
     /// Whether a budget is known to lack credit.
     pub(crate) fn is_broke(&self, owner: &Owner) -> bool {
-        self.credits
-            .get(owner)
-            .is_some_and(|credit| self.now < credit.until)
+        self.credits.get(owner).is_some_and(|credit| self.now < credit.until)
     }
 
     /// The keys in the order in which they are chosen.
@@ -145,10 +143,7 @@ impl Roster {
     /// When something returns next.
     pub(crate) fn next_return(&self) -> Option<Time> {
         let credit = self.credit_returns.first().map(|(at, _)| *at);
-        [credit, self.models.next_return()]
-            .into_iter()
-            .flatten()
-            .min()
+        [credit, self.models.next_return()].into_iter().flatten().min()
     }
 
     /// Lets time pass: what is due serves again. Tells the latest time known.
@@ -211,11 +206,7 @@ impl Roster {
             let known = self.projects.get_key_value(label);
             let label: Arc<str> =
                 known.map_or_else(|| label.into(), |(known, _)| Arc::clone(known));
-            self.projects
-                .entry(Arc::clone(&label))
-                .or_default()
-                .members
-                .insert(id);
+            self.projects.entry(Arc::clone(&label)).or_default().members.insert(id);
             if let Some(key) = self.keys.get_mut(&id) {
                 key.project = Some(label);
             }
@@ -298,8 +289,7 @@ impl Roster {
                 return;
             }
         }
-        self.changes
-            .mark(Subject::Bucket(owner.clone(), Arc::clone(model)));
+        self.changes.mark(Subject::Bucket(owner.clone(), Arc::clone(model)));
     }
 
     /// Forgets everything about a budget.
@@ -324,14 +314,12 @@ impl Roster {
 
     fn is_live(&self, owner: &Owner) -> bool {
         match owner {
-            Owner::Key(id) => self
-                .keys
-                .get(id)
-                .is_some_and(|key| key.project.is_none() && key.is_usable()),
-            Owner::Project(label) => self
-                .projects
-                .get(label)
-                .is_some_and(|project| 0 < project.usable),
+            Owner::Key(id) => {
+                self.keys.get(id).is_some_and(|key| key.project.is_none() && key.is_usable())
+            }
+            Owner::Project(label) => {
+                self.projects.get(label).is_some_and(|project| 0 < project.usable)
+            }
         }
     }
 
@@ -365,11 +353,7 @@ impl Roster {
             self.set_credit(&owner, None);
             for (model, bucket) in self.models.buckets_of(&owner) {
                 let denial = Bucket::default().denied();
-                let kept = if bucket.is_denied() {
-                    denial
-                } else {
-                    Bucket::default()
-                };
+                let kept = if bucket.is_denied() { denial } else { Bucket::default() };
                 self.set_bucket(&owner, &model, kept);
             }
             return;
@@ -420,11 +404,7 @@ impl Roster {
         if !self.is_live(owner) {
             return;
         }
-        if let Some(credit) = self
-            .credits
-            .get(owner)
-            .filter(|credit| self.now < credit.until)
-        {
+        if let Some(credit) = self.credits.get(owner).filter(|credit| self.now < credit.until) {
             self.credit_returns.insert((credit.until, owner.clone()));
             self.quiet_until = self.quiet_until.min(credit.until);
             return;
@@ -441,8 +421,7 @@ impl Roster {
         self.models.plan_return(owner, model, at);
         self.quiet_until = self.quiet_until.min(at);
         if let Some(check_at) = bucket.check_at() {
-            self.schedule
-                .plan(check_at, Target::Bucket(owner.clone(), Arc::clone(model)));
+            self.schedule.plan(check_at, Target::Bucket(owner.clone(), Arc::clone(model)));
         }
     }
 
@@ -460,8 +439,7 @@ impl Roster {
             self.models.cancel_return(owner, model, at);
         }
         if let Some(check_at) = bucket.check_at() {
-            self.schedule
-                .cancel(check_at, Target::Bucket(owner.clone(), Arc::clone(model)));
+            self.schedule.cancel(check_at, Target::Bucket(owner.clone(), Arc::clone(model)));
         }
     }
 
@@ -471,9 +449,7 @@ impl Roster {
             return;
         };
         let owners = [key.owner(id), Owner::Key(id)];
-        let is_resting = owners
-            .iter()
-            .any(|owner| self.models.bucket(owner, model).has_rest());
+        let is_resting = owners.iter().any(|owner| self.models.bucket(owner, model).has_rest());
         self.models.set_resting(model, key.position, is_resting);
     }
 
@@ -507,8 +483,7 @@ impl Roster {
             return;
         }
         let relocation = self.order.compact();
-        self.models
-            .relocate(relocation.blocks, &relocation.destinations);
+        self.models.relocate(relocation.blocks, &relocation.destinations);
         for key in self.keys.values_mut() {
             if let Some(destination) = relocation.destinations.get(key.position) {
                 key.position = *destination;

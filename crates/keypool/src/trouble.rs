@@ -112,11 +112,7 @@ impl Watch {
     /// Remembers a step that may have to be taken back.
     pub(crate) fn remember(&mut self, step: Step) {
         let now = step.at;
-        while self
-            .steps
-            .front()
-            .is_some_and(|oldest| is_past(oldest.at, now))
-        {
+        while self.steps.front().is_some_and(|oldest| is_past(oldest.at, now)) {
             self.steps.pop_front();
         }
         if self.steps.len() == STEPS_MAX {
@@ -237,32 +233,20 @@ mod tests {
         assert_eq!(note(&mut watch, 1, Symptom::Faulty, 0), None);
         assert_eq!(note(&mut watch, 2, Symptom::Faulty, 1), None);
         assert_eq!(note(&mut watch, 2, Symptom::Faulty, 2), None);
-        assert_eq!(
-            note(&mut watch, 3, Symptom::Faulty, 3),
-            Some(Turn::Began(faulty_since(3)))
-        );
+        assert_eq!(note(&mut watch, 3, Symptom::Faulty, 3), Some(Turn::Began(faulty_since(3))));
     }
 
     #[test]
     fn failures_of_different_kinds_are_not_alike() {
         let mut watch = Watch::default();
-        for (id, symptom) in [
-            (1, Symptom::Faulty),
-            (2, Symptom::Faulty),
-            (3, Symptom::RateLimited),
-        ] {
+        for (id, symptom) in [(1, Symptom::Faulty), (2, Symptom::Faulty), (3, Symptom::RateLimited)]
+        {
             assert_eq!(note(&mut watch, id, symptom, 0), None);
         }
 
         assert_eq!(note(&mut watch, 4, Symptom::RateLimited, 0), None);
         let turn = note(&mut watch, 5, Symptom::RateLimited, 0);
-        assert!(matches!(
-            turn,
-            Some(Turn::Began(Trouble {
-                kind: TroubleKind::RateLimited,
-                ..
-            }))
-        ));
+        assert!(matches!(turn, Some(Turn::Began(Trouble { kind: TroubleKind::RateLimited, .. }))));
     }
 
     #[test]
@@ -282,10 +266,7 @@ mod tests {
     fn successes_end_the_trouble_when_they_outweigh_the_failures() {
         let mut watch = in_trouble();
 
-        assert_eq!(
-            note(&mut watch, 1, Symptom::Other, 1),
-            Some(Turn::Ended(faulty_since(0)))
-        );
+        assert_eq!(note(&mut watch, 1, Symptom::Other, 1), Some(Turn::Ended(faulty_since(0))));
         assert_eq!(watch.trouble(), None);
     }
 
@@ -295,10 +276,7 @@ mod tests {
 
         assert_eq!(watch.next_deadline(), Some(Time::from_millis(INTERVAL_MS)));
         assert_eq!(watch.expire(Time::from_millis(9_999)), None);
-        assert_eq!(
-            watch.expire(Time::from_millis(10_000)),
-            Some(Turn::Ended(faulty_since(0)))
-        );
+        assert_eq!(watch.expire(Time::from_millis(10_000)), Some(Turn::Ended(faulty_since(0))));
         assert_eq!(watch.next_deadline(), None);
     }
 
@@ -309,11 +287,7 @@ mod tests {
             note(&mut watch, 3, Symptom::Faulty, at);
         }
 
-        assert!(
-            watch.noted.len() <= 2 * 3 + NOTED_MIN,
-            "{} entries",
-            watch.noted.len()
-        );
+        assert!(watch.noted.len() <= 2 * 3 + NOTED_MIN, "{} entries", watch.noted.len());
         assert_eq!(watch.expire(Time::from_millis(9_999)), None);
         assert!(watch.expire(Time::from_millis(10_000)).is_some());
         assert_eq!(watch.latest.len(), 1);
@@ -352,9 +326,6 @@ mod tests {
     }
 
     fn faulty_since(at: u64) -> Trouble {
-        Trouble {
-            kind: TroubleKind::Faulty,
-            since: Time::from_millis(at),
-        }
+        Trouble { kind: TroubleKind::Faulty, since: Time::from_millis(at) }
     }
 }

@@ -54,27 +54,8 @@ impl KeyView {
 impl From<KeyView> for KeyRecord {
     /// What the store remembers of the key.
     fn from(view: KeyView) -> Self {
-        let KeyView {
-            id,
-            project,
-            tier,
-            is_enabled,
-            standing,
-            since,
-            reason,
-            probe,
-            ..
-        } = view;
-        Self {
-            id,
-            project,
-            tier,
-            is_enabled,
-            standing,
-            since,
-            reason,
-            probe,
-        }
+        let KeyView { id, project, tier, is_enabled, standing, since, reason, probe, .. } = view;
+        Self { id, project, tier, is_enabled, standing, since, reason, probe }
     }
 }
 
@@ -198,10 +179,7 @@ fn view(roster: &Roster, id: KeyId, key: &Key, buckets: Seen<'_>, now: Time) -> 
 
 /// The buckets of a key's budget, and over them what the key itself was denied.
 fn seen<'a>(shared: &'a [(Arc<str>, Bucket)], own: &'a [(Arc<str>, Bucket)]) -> Seen<'a> {
-    let mut seen: Seen<'_> = shared
-        .iter()
-        .map(|(model, bucket)| (model, *bucket))
-        .collect();
+    let mut seen: Seen<'_> = shared.iter().map(|(model, bucket)| (model, *bucket)).collect();
     for (model, _) in own.iter().filter(|(_, bucket)| bucket.is_denied()) {
         let bucket = seen.entry(model).or_default();
         *bucket = bucket.denied();
@@ -224,10 +202,7 @@ fn records<'a>(
 fn by_owner(roster: &Roster) -> HashMap<&Owner, Buckets> {
     let mut by_owner: HashMap<&Owner, Buckets> = HashMap::new();
     for (model, owner, bucket) in roster.models().iter() {
-        by_owner
-            .entry(owner)
-            .or_default()
-            .push((Arc::clone(model), bucket));
+        by_owner.entry(owner).or_default().push((Arc::clone(model), bucket));
     }
     by_owner
 }

@@ -1,10 +1,6 @@
 //! What the pool does for each kind of answer, seen from outside: one sentence, one test.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use keypool::{
     BucketRecord, BucketState, BudgetRecord, Change, KeyId, KeyRecord, KeyView, LeaseId, NoCredit,
@@ -23,11 +19,7 @@ fn content_clears_level_and_failures_of_its_bucket_alone() {
 
     fail(&mut pool, 1, "flash", Verdict::Healthy, NOW);
 
-    let models: Vec<String> = view(&pool, 1, NOW)
-        .buckets
-        .into_iter()
-        .map(|b| b.model)
-        .collect();
+    let models: Vec<String> = view(&pool, 1, NOW).buckets.into_iter().map(|b| b.model).collect();
     assert_eq!(models, ["pro"]);
 }
 
@@ -50,24 +42,12 @@ fn faults_cool_the_bucket_at_the_threshold_and_twice_as_long_the_next_time() {
 #[test]
 fn a_cooling_key_is_not_leased_before_its_time_and_serves_other_models() {
     let mut pool = pool(1);
-    fail(
-        &mut pool,
-        1,
-        "flash",
-        Verdict::Cooling { wait_ms: 7_000 },
-        NOW,
-    );
+    fail(&mut pool, 1, "flash", Verdict::Cooling { wait_ms: 7_000 }, NOW);
     let until = NOW.plus_millis(7_000);
 
     assert!(pool.lease("pro", &[], NOW).is_ok());
-    assert_eq!(
-        pool.lease("flash", &[], NOW),
-        Err(Refusal::Resting { until })
-    );
-    assert!(
-        pool.lease("flash", &[], Time::from_millis(until.as_millis() - 1))
-            .is_err()
-    );
+    assert_eq!(pool.lease("flash", &[], NOW), Err(Refusal::Resting { until }));
+    assert!(pool.lease("flash", &[], Time::from_millis(until.as_millis() - 1)).is_err());
     assert!(pool.lease("flash", &[], until).is_ok());
 }
 
@@ -78,18 +58,9 @@ fn an_exhausted_bucket_rests_for_all_keys_of_its_project() {
     pool.assign(KeyId(2), Some("north"), 0, NOW);
     let midnight = NOW.plus_millis(12_345_678);
 
-    fail(
-        &mut pool,
-        1,
-        "flash",
-        Verdict::ExhaustedUntil { until: midnight },
-        NOW,
-    );
+    fail(&mut pool, 1, "flash", Verdict::ExhaustedUntil { until: midnight }, NOW);
 
-    assert_eq!(
-        state(&pool, 2, NOW),
-        BucketState::ExhaustedUntil { until: midnight }
-    );
+    assert_eq!(state(&pool, 2, NOW), BucketState::ExhaustedUntil { until: midnight });
     assert_eq!(pool.lease("flash", &[], NOW).unwrap().key, KeyId(3));
 }
 
@@ -99,10 +70,7 @@ fn a_zero_quota_waits_for_an_admin() {
     fail(&mut pool, 1, "flash", Verdict::NotEntitled, NOW);
     let in_a_year = NOW.plus_millis(365 * 24 * HOUR_MS);
 
-    assert_eq!(
-        pool.lease("flash", &[], in_a_year),
-        Err(Refusal::NotEntitled)
-    );
+    assert_eq!(pool.lease("flash", &[], in_a_year), Err(Refusal::NotEntitled));
     assert!(pool.reset(KeyId(1), in_a_year));
     assert!(pool.lease("flash", &[], in_a_year).is_ok());
 }
@@ -117,10 +85,7 @@ fn a_denied_model_rests_for_the_key_and_not_for_its_project() {
 
     assert_eq!(state(&pool, 1, NOW), BucketState::ModelDenied);
     assert_eq!(pool.lease("flash", &[], NOW).unwrap().key, KeyId(2));
-    assert_eq!(
-        pool.lease_key(KeyId(1), "flash", NOW),
-        Err(Refusal::NotEntitled)
-    );
+    assert_eq!(pool.lease_key(KeyId(1), "flash", NOW), Err(Refusal::NotEntitled));
 }
 
 #[test]
@@ -136,10 +101,7 @@ fn missing_credit_rests_the_whole_project_and_returns_by_time() {
 
     within_a_tenth(until.millis_since(NOW), HOUR_MS);
     assert_eq!(view(&pool, 1, NOW).word(), "no_credit");
-    assert_eq!(
-        pool.lease("flash", &[], NOW),
-        Err(Refusal::Resting { until })
-    );
+    assert_eq!(pool.lease("flash", &[], NOW), Err(Refusal::Resting { until }));
     fail(&mut pool, 1, "flash", Verdict::NoCredit, until);
     let again = view(&pool, 1, until).no_credit.unwrap();
     within_a_tenth(again.until.millis_since(until), 2 * HOUR_MS);
@@ -154,29 +116,18 @@ fn an_invalid_key_is_probed_and_comes_back_when_a_probe_is_served() {
     pool.settle(lease, Verdict::Invalid, "API key not found", NOW);
 
     let seen = view(&pool, 1, NOW);
-    assert_eq!(
-        (seen.standing, seen.reason.as_str()),
-        (Standing::Invalid, "API key not found")
-    );
+    assert_eq!((seen.standing, seen.reason.as_str()), (Standing::Invalid, "API key not found"));
     assert_eq!(pool.lease("flash", &[], NOW), Err(Refusal::NoUsableKey));
 
     let first = pool.next_deadline().unwrap();
     within_a_tenth(first.millis_since(NOW), HOUR_MS);
-    let probe = Probe {
-        key: KeyId(1),
-        model: None,
-        purpose: ProbePurpose::Standing,
-    };
+    let probe = Probe { key: KeyId(1), model: None, purpose: ProbePurpose::Standing };
     assert_eq!(pool.probes_due(first, 9), std::slice::from_ref(&probe));
     assert_eq!(pool.probes_due(first, 9), [], "it is under way");
     pool.settle_probe(&probe, ProbeOutcome::Failed, first);
     let second = pool.next_deadline().unwrap();
     within_a_tenth(second.millis_since(first), 2 * HOUR_MS);
-    assert_eq!(
-        view(&pool, 1, first).since,
-        NOW,
-        "a failed probe changes nothing"
-    );
+    assert_eq!(view(&pool, 1, first).since, NOW, "a failed probe changes nothing");
 
     pool.settle_probe(&probe, ProbeOutcome::Served, second);
     assert_eq!(view(&pool, 1, second).word(), "active");
@@ -212,14 +163,10 @@ fn a_thousand_blameless_failures_touch_nothing() {
 
 #[test]
 fn when_all_keys_fail_alike_nobody_is_cooled_and_what_was_cooled_is_let_go() {
-    let policy = Policy {
-        failure_threshold: 1,
-        ..Policy::default()
-    };
-    for (verdict, kind) in [
-        (Verdict::Faulty, TroubleKind::Faulty),
-        (Verdict::RateLimited, TroubleKind::RateLimited),
-    ] {
+    let policy = Policy { failure_threshold: 1, ..Policy::default() };
+    for (verdict, kind) in
+        [(Verdict::Faulty, TroubleKind::Faulty), (Verdict::RateLimited, TroubleKind::RateLimited)]
+    {
         let mut pool = pool_with(5, policy.clone());
         fail(&mut pool, 1, "flash", verdict, NOW);
         fail(&mut pool, 2, "flash", verdict, NOW);
@@ -254,16 +201,8 @@ fn one_probe_per_interval_finds_the_end_of_the_trouble() {
 
     assert_eq!(pool.trouble(), None);
     let changes = pool.take_changes();
-    assert!(
-        changes
-            .iter()
-            .any(|change| matches!(change, Change::TroubleBegan(_)))
-    );
-    assert!(
-        changes
-            .iter()
-            .any(|change| matches!(change, Change::TroubleEnded(_)))
-    );
+    assert!(changes.iter().any(|change| matches!(change, Change::TroubleBegan(_))));
+    assert!(changes.iter().any(|change| matches!(change, Change::TroubleEnded(_))));
 }
 
 #[test]
@@ -305,10 +244,7 @@ fn a_late_return_changes_nothing() {
     for late in [stuck, lost] {
         assert!(!pool.settle(late, Verdict::Invalid, "late", NOW));
     }
-    assert_eq!(
-        (view(&pool, 1, NOW).word(), view(&pool, 1, NOW).leases),
-        ("active", 1)
-    );
+    assert_eq!((view(&pool, 1, NOW).word(), view(&pool, 1, NOW).leases), ("active", 1));
     assert!(pool.settle(current, Verdict::Healthy, "", NOW));
 }
 
@@ -332,87 +268,38 @@ fn keys_are_chosen_by_tier_then_leases_then_last_use() {
 
 #[test]
 fn a_refusal_says_what_is_missing() {
-    let mut pool = pool_with(
-        2,
-        Policy {
-            key_concurrency_max: 1,
-            ..Policy::default()
-        },
-    );
+    let mut pool = pool_with(2, Policy { key_concurrency_max: 1, ..Policy::default() });
     let (one, two) = (KeyId(1), KeyId(2));
-    fail(
-        &mut pool,
-        1,
-        "flash",
-        Verdict::Cooling { wait_ms: 7_000 },
-        NOW,
-    );
+    fail(&mut pool, 1, "flash", Verdict::Cooling { wait_ms: 7_000 }, NOW);
     let until = NOW.plus_millis(7_000);
 
-    assert_eq!(
-        pool.lease("flash", &[two], NOW),
-        Err(Refusal::Exhausted { until: Some(until) })
-    );
-    assert_eq!(
-        pool.lease("flash", &[one, two], NOW),
-        Err(Refusal::Exhausted { until: None })
-    );
+    assert_eq!(pool.lease("flash", &[two], NOW), Err(Refusal::Exhausted { until: Some(until) }));
+    assert_eq!(pool.lease("flash", &[one, two], NOW), Err(Refusal::Exhausted { until: None }));
     let lease = pool.lease("flash", &[one], NOW).unwrap();
-    assert_eq!(
-        pool.lease("flash", &[], NOW),
-        Err(Refusal::Busy { until: Some(until) })
-    );
-    assert_eq!(
-        pool.lease_key(two, "pro", NOW),
-        Err(Refusal::Busy { until: None })
-    );
+    assert_eq!(pool.lease("flash", &[], NOW), Err(Refusal::Busy { until: Some(until) }));
+    assert_eq!(pool.lease_key(two, "pro", NOW), Err(Refusal::Busy { until: None }));
     pool.settle(lease, Verdict::Cooling { wait_ms: 3_000 }, "", NOW);
     let sooner = NOW.plus_millis(3_000);
-    assert_eq!(
-        pool.lease("flash", &[one, two], NOW),
-        Err(Refusal::Resting { until: sooner })
-    );
+    assert_eq!(pool.lease("flash", &[one, two], NOW), Err(Refusal::Resting { until: sooner }));
     pool.disable(two, NOW);
-    assert_eq!(
-        pool.lease("flash", &[], NOW),
-        Err(Refusal::Resting { until })
-    );
+    assert_eq!(pool.lease("flash", &[], NOW), Err(Refusal::Resting { until }));
     pool.disable(one, NOW);
     assert_eq!(pool.lease("flash", &[], NOW), Err(Refusal::NoUsableKey));
 }
 
 #[test]
 fn a_cooled_bucket_proves_itself_if_the_policy_wants_it() {
-    let policy = Policy {
-        check_health_after_cool_down: true,
-        ..Policy::default()
-    };
+    let policy = Policy { check_health_after_cool_down: true, ..Policy::default() };
     let mut pool = pool_with(1, policy);
-    fail(
-        &mut pool,
-        1,
-        "flash",
-        Verdict::Cooling { wait_ms: 7_000 },
-        NOW,
-    );
+    fail(&mut pool, 1, "flash", Verdict::Cooling { wait_ms: 7_000 }, NOW);
     let until = NOW.plus_millis(7_000);
 
     let served_at = until.plus_millis(15_000);
-    assert_eq!(
-        pool.lease("flash", &[], until),
-        Err(Refusal::Resting { until: served_at })
-    );
+    assert_eq!(pool.lease("flash", &[], until), Err(Refusal::Resting { until: served_at }));
     assert_eq!(state(&pool, 1, until), BucketState::Proving);
     let probes = pool.probes_due(until, 9);
     let model = Some("flash".to_owned());
-    assert_eq!(
-        probes,
-        [Probe {
-            key: KeyId(1),
-            model,
-            purpose: ProbePurpose::Cooled
-        }]
-    );
+    assert_eq!(probes, [Probe { key: KeyId(1), model, purpose: ProbePurpose::Cooled }]);
     pool.settle_probe(probes.first().unwrap(), ProbeOutcome::Failed, until);
     assert_eq!(pool.next_deadline(), Some(until.plus_millis(5_000)));
     pool.settle_probe(probes.first().unwrap(), ProbeOutcome::Served, until);
@@ -424,13 +311,7 @@ fn a_restart_forgets_nothing_that_still_matters() {
     let mut before = pool(2);
     before.assign(KeyId(1), Some("north"), 0, NOW);
     let until = NOW.plus_millis(HOUR_MS);
-    fail(
-        &mut before,
-        1,
-        "flash",
-        Verdict::ExhaustedUntil { until },
-        NOW,
-    );
+    fail(&mut before, 1, "flash", Verdict::ExhaustedUntil { until }, NOW);
     fail(&mut before, 1, "pro", Verdict::ModelDenied, NOW);
     fail(&mut before, 1, "pro", Verdict::NoCredit, NOW);
     fail(&mut before, 2, "image", Verdict::RateLimited, NOW);
@@ -445,30 +326,16 @@ fn a_restart_forgets_nothing_that_still_matters() {
     assert_eq!(after.budgets(NOW), before.budgets(NOW));
     assert_eq!(after.next_deadline(), before.next_deadline());
     after.take_changes();
-    assert_eq!(
-        after.take_changes(),
-        [],
-        "what came from the store is no change"
-    );
+    assert_eq!(after.take_changes(), [], "what came from the store is no change");
 }
 
 #[test]
 fn a_budget_that_nobody_draws_on_is_not_restored() {
     let mut pool = pool(1);
-    let no_credit = Some(NoCredit {
-        until: NOW.plus_millis(9),
-        level: 1,
-    });
+    let no_credit = Some(NoCredit { until: NOW.plus_millis(9), level: 1 });
     let scope = Scope::Project("gone".to_owned());
 
-    assert!(!pool.restore_budget(
-        BudgetRecord {
-            scope,
-            no_credit,
-            buckets: Vec::new()
-        },
-        NOW
-    ));
+    assert!(!pool.restore_budget(BudgetRecord { scope, no_credit, buckets: Vec::new() }, NOW));
     assert_eq!(pool.budgets(NOW), []);
 }
 
@@ -484,13 +351,7 @@ fn changes_tell_the_whole_new_state_once() {
         level: 0,
         failures: 2,
     };
-    assert_eq!(
-        pool.take_changes(),
-        [Change::Bucket {
-            scope: Scope::Key(KeyId(1)),
-            bucket
-        }]
-    );
+    assert_eq!(pool.take_changes(), [Change::Bucket { scope: Scope::Key(KeyId(1)), bucket }]);
     assert_eq!(pool.take_changes(), []);
 }
 
@@ -499,29 +360,15 @@ fn callers_who_name_endless_models_do_not_fill_the_memory() {
     let mut pool = pool(1);
     fail(&mut pool, 1, "flash", Verdict::NotEntitled, NOW);
     for number in 0..1_000 {
-        fail(
-            &mut pool,
-            1,
-            &format!("made-up-{number}"),
-            Verdict::Faulty,
-            NOW,
-        );
+        fail(&mut pool, 1, &format!("made-up-{number}"), Verdict::Faulty, NOW);
     }
 
     let known = view(&pool, 1, NOW).buckets;
 
     assert!(known.len() <= 256, "{} models", known.len());
-    assert!(
-        known.iter().any(|bucket| bucket.model == "flash"),
-        "a rest is not forgotten"
-    );
+    assert!(known.iter().any(|bucket| bucket.model == "flash"), "a rest is not forgotten");
     fail(&mut pool, 1, &"long".repeat(100), Verdict::NotEntitled, NOW);
-    assert!(
-        view(&pool, 1, NOW)
-            .buckets
-            .iter()
-            .all(|bucket| bucket.model.len() <= 256)
-    );
+    assert!(view(&pool, 1, NOW).buckets.iter().all(|bucket| bucket.model.len() <= 256));
 }
 
 #[test]
@@ -534,10 +381,7 @@ fn a_key_that_changes_its_project_leaves_its_budget_behind() {
     pool.assign(KeyId(1), None, 0, NOW);
 
     assert!(pool.lease_key(KeyId(1), "flash", NOW).is_ok());
-    assert_eq!(
-        pool.lease_key(KeyId(2), "flash", NOW),
-        Err(Refusal::NotEntitled)
-    );
+    assert_eq!(pool.lease_key(KeyId(2), "flash", NOW), Err(Refusal::NotEntitled));
     pool.remove(KeyId(2));
     assert_eq!(pool.budgets(NOW), []);
 }
@@ -578,9 +422,7 @@ fn state(pool: &Pool, id: u64, now: Time) -> BucketState {
 
 /// The end of a cool-down that began at `now`.
 fn about(state: &BucketState, now: Time, expected_ms: u64) -> Time {
-    let BucketState::Cooling { until, .. } = state else {
-        panic!("{state:?}")
-    };
+    let BucketState::Cooling { until, .. } = state else { panic!("{state:?}") };
     within_a_tenth(until.millis_since(now), expected_ms);
     *until
 }

@@ -147,9 +147,7 @@ impl World {
 
     fn lease(&mut self) {
         let model = self.dice.model();
-        let tried = (0..self.dice.below(4))
-            .map(|_| self.dice.id())
-            .collect::<Vec<_>>();
+        let tried = (0..self.dice.below(4)).map(|_| self.dice.id()).collect::<Vec<_>>();
         self.naive.advance(self.now);
         let expected = self.naive.choose(model, &tried);
 
@@ -175,27 +173,14 @@ impl World {
         model: &str,
     ) {
         let now = self.naive.now;
-        assert_eq!(
-            lease.map(|lease| lease.key),
-            expected,
-            "{} at {now:?}",
-            self.context
-        );
+        assert_eq!(lease.map(|lease| lease.key), expected, "{} at {now:?}", self.context);
         match lease {
             Ok(lease) => {
-                assert!(
-                    !self.ended.contains(&lease),
-                    "{}: a lease came twice",
-                    self.context
-                );
+                assert!(!self.ended.contains(&lease), "{}: a lease came twice", self.context);
                 self.naive.lend(lease, model);
                 let leases = self.naive.key(lease.key).unwrap().leases;
                 let max = self.naive.policy.key_concurrency_max;
-                assert!(
-                    max == 0 || leases <= max,
-                    "{}: {leases} leases",
-                    self.context
-                );
+                assert!(max == 0 || leases <= max, "{}: {leases} leases", self.context);
             }
             Err(Refusal::Resting { until }) => assert!(now < until, "{}", self.context),
             Err(Refusal::Busy { until } | Refusal::Exhausted { until }) => {
@@ -219,9 +204,7 @@ impl World {
         let is_settled = self.pool.settle(lease, verdict, &reason, self.now);
 
         assert!(is_settled, "{}", self.context);
-        chosen
-            .into_iter()
-            .for_each(|chosen| self.adopt(&chosen, lease.key));
+        chosen.into_iter().for_each(|chosen| self.adopt(&chosen, lease.key));
     }
 
     /// Compares a wait with what the model wanted, and lets the model know.
@@ -229,22 +212,11 @@ impl World {
         let now = self.naive.now;
         let view = self.pool.view(id, now).unwrap();
         let (until, nominal_ms, cap_ms) = match chosen {
-            Chosen::Cooling {
-                scope,
-                model,
-                nominal_ms,
-                cap_ms,
-            } => {
+            Chosen::Cooling { scope, model, nominal_ms, cap_ms } => {
                 // A denial of the key hides the bucket from its view, so the budgets are asked.
                 let budgets = self.pool.budgets(now);
-                let budget = budgets
-                    .into_iter()
-                    .find(|budget| budget.scope == *scope)
-                    .unwrap();
-                let bucket = budget
-                    .buckets
-                    .into_iter()
-                    .find(|bucket| bucket.model == *model);
+                let budget = budgets.into_iter().find(|budget| budget.scope == *scope).unwrap();
+                let bucket = budget.buckets.into_iter().find(|bucket| bucket.model == *model);
                 let until = bucket.unwrap().state.until().unwrap();
                 self.naive.adopt_cooling(scope, model, until);
                 (until, *nominal_ms, *cap_ms)
@@ -267,15 +239,11 @@ impl World {
 
     fn settle_late(&mut self) {
         let lease = match self.dice.below(3) {
-            0 => LeaseId {
-                key: self.dice.id(),
-                generation: self.dice.below(1_000_000) + 1_000_000,
-            },
+            0 => {
+                LeaseId { key: self.dice.id(), generation: self.dice.below(1_000_000) + 1_000_000 }
+            }
             1 => match self.open_lease() {
-                Some(lease) => LeaseId {
-                    key: KeyId(lease.key.0 + 1),
-                    ..lease
-                },
+                Some(lease) => LeaseId { key: KeyId(lease.key.0 + 1), ..lease },
                 None => return,
             },
             _ if self.ended.is_empty() => return,
@@ -287,11 +255,7 @@ impl World {
         let verdict = self.dice.verdict(self.now);
         self.naive.advance(self.now);
 
-        assert!(
-            !self.pool.settle(lease, verdict, "late", self.now),
-            "{}",
-            self.context
-        );
+        assert!(!self.pool.settle(lease, verdict, "late", self.now), "{}", self.context);
         assert!(!self.pool.take_back(lease, self.now), "{}", self.context);
     }
 
@@ -302,12 +266,7 @@ impl World {
         if self.dice.below(2) == 0 {
             self.pool.renew(lease, self.now);
             let now = self.now;
-            let open = self
-                .naive
-                .leases
-                .iter_mut()
-                .find(|open| open.id == lease)
-                .unwrap();
+            let open = self.naive.leases.iter_mut().find(|open| open.id == lease).unwrap();
             open.touched = open.touched.max(now);
             return;
         }
@@ -327,9 +286,7 @@ impl World {
 
         assert_eq!(probes, expected, "{}", self.context);
         for chosen in chosen {
-            let Chosen::Probe { id, .. } = chosen else {
-                unreachable!()
-            };
+            let Chosen::Probe { id, .. } = chosen else { unreachable!() };
             self.adopt(&chosen, id);
         }
         self.probes.extend(probes);
@@ -353,14 +310,7 @@ impl World {
                 let bucket = self.naive.bucket(&scope, model);
                 let is_proving = self.naive.state(bucket) == BucketState::Proving;
                 if is_proving && self.naive.key(probe.key).is_some() {
-                    self.naive.put(
-                        &scope,
-                        model,
-                        Bucket {
-                            rest: Rest::None,
-                            ..bucket
-                        },
-                    );
+                    self.naive.put(&scope, model, Bucket { rest: Rest::None, ..bucket });
                 }
             }
         }
@@ -424,8 +374,7 @@ impl World {
     fn add(&mut self, record: KeyRecord) {
         self.naive.advance(self.now);
         self.naive.add(record.clone());
-        self.stored_keys
-            .insert(record.id, self.naive.key(record.id).unwrap().record.clone());
+        self.stored_keys.insert(record.id, self.naive.key(record.id).unwrap().record.clone());
         self.pool.add(record, self.now);
     }
 
@@ -444,10 +393,8 @@ impl World {
             _ => Scope::Project(self.dice.project().unwrap_or_default().to_owned()),
         };
         let until = self.now.plus_millis(self.dice.below(100_000));
-        let no_credit = (self.dice.below(4) == 0).then_some(NoCredit {
-            until,
-            level: self.dice.below(3) as u32,
-        });
+        let no_credit = (self.dice.below(4) == 0)
+            .then_some(NoCredit { until, level: self.dice.below(3) as u32 });
         let (level, failures) = (self.dice.below(3) as u32, self.dice.below(3) as u32);
         let state = match self.dice.below(6) {
             0 => BucketState::Ready,
@@ -456,12 +403,7 @@ impl World {
             3 => BucketState::Proving,
             _ => BucketState::Cooling { until, level },
         };
-        let bucket = BucketRecord {
-            model: self.dice.model().to_owned(),
-            state,
-            level,
-            failures,
-        };
+        let bucket = BucketRecord { model: self.dice.model().to_owned(), state, level, failures };
         self.naive.advance(self.now);
         let draws = |id: KeyId| self.naive.key(id).is_some() && self.naive.scope(id) == scope;
         let is_drawn_on = (0..self.keys).any(|id| draws(KeyId(id)));
@@ -474,28 +416,15 @@ impl World {
                 BucketState::Proving => self.naive.cooling(self.naive.now),
                 BucketState::Cooling { until, .. } => self.naive.cooling(until),
             };
-            self.naive.put(
-                &scope,
-                &bucket.model,
-                Bucket {
-                    rest,
-                    level,
-                    failures,
-                },
-            );
+            self.naive.put(&scope, &bucket.model, Bucket { rest, level, failures });
             // What is read from the store is in the store.
             self.stored_credits.remove(&scope);
-            self.stored_credits
-                .extend(no_credit.map(|credit| (scope.clone(), credit)));
+            self.stored_credits.extend(no_credit.map(|credit| (scope.clone(), credit)));
             let place = (scope.clone(), bucket.model.clone());
             self.stored_buckets.insert(place, bucket.clone());
         }
 
-        let record = BudgetRecord {
-            scope,
-            no_credit,
-            buckets: vec![bucket],
-        };
+        let record = BudgetRecord { scope, no_credit, buckets: vec![bucket] };
         self.pool.restore_budget(record, self.now);
     }
 
@@ -508,28 +437,13 @@ impl World {
             "{} at {now:?}",
             self.context
         );
-        assert_eq!(
-            self.pool.trouble(),
-            self.naive.trouble,
-            "{} at {now:?}",
-            self.context
-        );
+        assert_eq!(self.pool.trouble(), self.naive.trouble, "{} at {now:?}", self.context);
     }
 
     fn check_wholly(&mut self) {
         let now = self.naive.now;
-        assert_eq!(
-            self.pool.views(now),
-            shown::views(&self.naive),
-            "{} at {now:?}",
-            self.context
-        );
-        assert_eq!(
-            self.pool.counts(now),
-            shown::counts(&self.naive),
-            "{}",
-            self.context
-        );
+        assert_eq!(self.pool.views(now), shown::views(&self.naive), "{} at {now:?}", self.context);
+        assert_eq!(self.pool.counts(now), shown::counts(&self.naive), "{}", self.context);
         assert_eq!(
             self.pool.next_deadline(),
             shown::next_deadline(&self.naive),
@@ -554,21 +468,14 @@ impl World {
                 Change::Key(record) => {
                     self.stored_keys.insert(record.id, record);
                 }
-                Change::Credit {
-                    scope,
-                    no_credit: None,
-                } => {
+                Change::Credit { scope, no_credit: None } => {
                     self.stored_credits.remove(&scope);
                 }
-                Change::Credit {
-                    scope,
-                    no_credit: Some(no_credit),
-                } => {
+                Change::Credit { scope, no_credit: Some(no_credit) } => {
                     self.stored_credits.insert(scope, no_credit);
                 }
                 Change::Bucket { scope, bucket } => {
-                    self.stored_buckets
-                        .insert((scope, bucket.model.clone()), bucket);
+                    self.stored_buckets.insert((scope, bucket.model.clone()), bucket);
                 }
                 Change::TroubleBegan(trouble) => turns.push((true, trouble)),
                 Change::TroubleEnded(trouble) => turns.push((false, trouble)),
@@ -576,54 +483,31 @@ impl World {
                 Change::Overflowed => panic!("{}", self.context),
             }
         }
-        assert_eq!(
-            turns,
-            std::mem::take(&mut self.naive.turns),
-            "{}",
-            self.context
-        );
+        assert_eq!(turns, std::mem::take(&mut self.naive.turns), "{}", self.context);
     }
 
     /// The store knows every key, every credit and every count; what has ended by time it may still show.
     fn check_store(&self) {
         let now = self.naive.now;
         for key in &self.naive.keys {
-            assert_eq!(
-                self.stored_keys.get(&key.record.id),
-                Some(&key.record),
-                "{}",
-                self.context
-            );
+            assert_eq!(self.stored_keys.get(&key.record.id), Some(&key.record), "{}", self.context);
         }
         let credits: BTreeMap<_, _> = self.naive.credits.iter().cloned().collect();
         assert_eq!(self.stored_credits, credits, "{}", self.context);
         for ((scope, model), stored) in &self.stored_buckets {
             let known = self.naive.bucket(scope, model);
             let counts = (stored.level, stored.failures);
-            assert_eq!(
-                counts,
-                (known.level, known.failures),
-                "{} {scope:?}",
-                self.context
-            );
+            assert_eq!(counts, (known.level, known.failures), "{} {scope:?}", self.context);
             let state = self.naive.state(known);
             let has_ended = stored.state.until().is_some_and(|until| until <= now);
             let is_proving = stored.state == BucketState::Proving;
-            assert!(
-                has_ended || is_proving || stored.state == state,
-                "{} {scope:?}",
-                self.context
-            );
+            assert!(has_ended || is_proving || stored.state == state, "{} {scope:?}", self.context);
         }
         let remembered = self.naive.buckets.iter();
         let counted = remembered.filter(|(_, _, bucket)| bucket.level + bucket.failures > 0);
         for (scope, model, _) in counted {
             let place = (scope.clone(), model.clone());
-            assert!(
-                self.stored_buckets.contains_key(&place),
-                "{} {place:?}",
-                self.context
-            );
+            assert!(self.stored_buckets.contains_key(&place), "{} {place:?}", self.context);
         }
     }
 

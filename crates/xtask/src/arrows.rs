@@ -13,10 +13,7 @@ const FOUNDATION: &str = "clock config lifecycle log_row metrics random secret";
 /// `start` puts everything together.
 const ROOMS: &[(&str, &str)] = &[
     ("main", "cli"),
-    (
-        "cli",
-        "start data live telemetry pool service_keys user_keys store upstream",
-    ),
+    ("cli", "start data live telemetry pool service_keys user_keys store upstream"),
     (
         "start",
         "listener metrics_listener admin app data admission commands sessions pool user_keys journal store live login_throttle password token upstream vault",
@@ -104,12 +101,7 @@ fn allowed(room: &str) -> Option<Vec<&'static str>> {
     let (_, named) = ROOMS.iter().find(|(name, _)| *name == room)?;
     let is_foundation = FOUNDATION.split(' ').any(|name| name == room);
     let shared = if is_foundation { "" } else { FOUNDATION };
-    Some(
-        named
-            .split_whitespace()
-            .chain(shared.split_whitespace())
-            .collect(),
-    )
+    Some(named.split_whitespace().chain(shared.split_whitespace()).collect())
 }
 
 /// Returns the numbered lines above the tests that are not comments.
@@ -117,12 +109,7 @@ fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.lines()
         .enumerate()
         .take_while(|(_, line)| *line != "mod tests {")
-        .map(|(index, line)| {
-            (
-                index + 1,
-                line.split_once("//").map_or(line, |(code, _)| code),
-            )
-        })
+        .map(|(index, line)| (index + 1, line.split_once("//").map_or(line, |(code, _)| code)))
 }
 
 /// Returns what follows each `crate::` or `gemini_balance::` in the line: a name, or nothing where
@@ -131,9 +118,7 @@ fn rooms_named(code: &str) -> impl Iterator<Item = &str> {
     let crate_paths = code.split("crate::").skip(1);
     let main_paths = code.split("gemini_balance::").skip(1);
     crate_paths.chain(main_paths).map(|rest| {
-        let end = rest
-            .find(|c: char| !c.is_alphanumeric() && c != '_')
-            .unwrap_or(rest.len());
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
         rest.get(..end).unwrap_or(rest)
     })
 }
@@ -145,11 +130,7 @@ mod tests {
     #[test]
     fn the_data_plane_does_not_name_the_store() {
         check("proxy/mod.rs", "use crate::pool::KeyPool;\n", &[]);
-        check(
-            "proxy/mod.rs",
-            "use crate::store::Store;\n",
-            &["1: `proxy` may not name `store`"],
-        );
+        check("proxy/mod.rs", "use crate::store::Store;\n", &["1: `proxy` may not name `store`"]);
         check(
             "proxy/judge.rs",
             "\nlet x = crate::store::now();",
@@ -168,47 +149,27 @@ mod tests {
 
     #[test]
     fn arrows_never_turn_back() {
-        check(
-            "store/mod.rs",
-            "use crate::pool::KeyPool;",
-            &["1: `store` may not name `pool`"],
-        );
+        check("store/mod.rs", "use crate::pool::KeyPool;", &["1: `store` may not name `pool`"]);
         check("router.rs", "use crate::app::App;", &[]);
-        check(
-            "app.rs",
-            "use crate::router;",
-            &["1: `app` may not name `router`"],
-        );
+        check("app.rs", "use crate::router;", &["1: `app` may not name `router`"]);
     }
 
     #[test]
     fn everyone_may_name_the_foundation_which_names_nobody() {
         check("live.rs", "use crate::clock::Clock;", &[]);
-        check(
-            "clock.rs",
-            "use crate::config::Config;",
-            &["1: `clock` may not name `config`"],
-        );
+        check("clock.rs", "use crate::config::Config;", &["1: `clock` may not name `config`"]);
     }
 
     #[test]
     fn main_is_read_by_the_name_of_the_library() {
         check("main.rs", "use gemini_balance::app;", &[]);
-        check(
-            "main.rs",
-            "use gemini_balance::store::Store;",
-            &["1: `main` may not name `store`"],
-        );
+        check("main.rs", "use gemini_balance::store::Store;", &["1: `main` may not name `store`"]);
     }
 
     #[test]
     fn comments_and_tests_draw_no_arrow() {
         check("live.rs", "// see crate::store\n//! crate::pool\n", &[]);
-        check(
-            "live.rs",
-            "#[cfg(test)]\nmod tests {\n    use crate::store::Store;\n}\n",
-            &[],
-        );
+        check("live.rs", "#[cfg(test)]\nmod tests {\n    use crate::store::Store;\n}\n", &[]);
     }
 
     #[test]
@@ -237,10 +198,7 @@ mod tests {
             while let Some(step) = reached.get(next).copied() {
                 let further = allowed(step).unwrap();
                 reached.extend(
-                    further
-                        .into_iter()
-                        .filter(|name| !reached.contains(name))
-                        .collect::<Vec<_>>(),
+                    further.into_iter().filter(|name| !reached.contains(name)).collect::<Vec<_>>(),
                 );
                 next += 1;
             }
@@ -251,10 +209,8 @@ mod tests {
 
     fn check(path: &str, text: &str, expected: &[&str]) {
         let found = findings(Path::new(path), text);
-        let shown: Vec<String> = found
-            .into_iter()
-            .map(|(line, what)| format!("{line}: {what}"))
-            .collect();
+        let shown: Vec<String> =
+            found.into_iter().map(|(line, what)| format!("{line}: {what}")).collect();
         assert_eq!(shown, expected);
     }
 }

@@ -11,9 +11,7 @@ pub(crate) fn ci() -> Outcome {
     Step::cargo("fmt --all --check").run()?;
     tidy::tidy()?;
     Step::cargo("clippy --workspace --all-targets -- -D warnings").run()?;
-    Step::cargo("doc --no-deps --workspace")
-        .env("RUSTDOCFLAGS", "-D warnings")
-        .run()?;
+    Step::cargo("doc --no-deps --workspace").env("RUSTDOCFLAGS", "-D warnings").run()?;
     test::everything()?;
     licences()
 }

@@ -38,15 +38,9 @@ impl Companion {
     /// If the log cannot be created or no shell can be started.
     pub(crate) fn start(program: &Command, log: &Path) -> Outcome<Self> {
         let path = Path::new(program.get_program());
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let output = File::create(log)?;
-        let variables = program
-            .get_envs()
-            .filter_map(|(name, value)| Some((name, value?)));
+        let variables = program.get_envs().filter_map(|(name, value)| Some((name, value?)));
         let mut child = Command::new("sh")
             .args(["-c", SCRIPT, "sh"])
             .arg(path)
@@ -61,12 +55,7 @@ impl Companion {
         // Taken out, since waiting for a child would otherwise close the pipe, which is how it is
         // told to end.
         let lifeline = child.stdin.take();
-        Ok(Self {
-            name,
-            child,
-            lifeline,
-            log: log.to_owned(),
-        })
+        Ok(Self { name, child, lifeline, log: log.to_owned() })
     }
 
     /// Waits until `path` on `port` answers 200.
@@ -87,7 +76,7 @@ impl Companion {
             }
             if deadline <= Instant::now() {
                 return Err(
-                    format!("{} is not ready; see {}", self.name, self.log.display()).into(),
+                    format!("{} is not ready; see {}", self.name, self.log.display()).into()
                 );
             }
             thread::sleep(READY_PAUSE);
@@ -114,10 +103,7 @@ impl Drop for Companion {
     fn drop(&mut self) {
         drop(self.lifeline.take());
         if let Err(error) = self.child.wait() {
-            eprintln!(
-                "{} was asked to end, but cannot be waited for: {error}",
-                self.name
-            );
+            eprintln!("{} was asked to end, but cannot be waited for: {error}", self.name);
         }
     }
 }

@@ -16,12 +16,7 @@ enum Others {
 }
 
 const RULES: &[Rule] = &[
-    Rule {
-        name: "keypool",
-        ours: &[],
-        ours_in_tests: &[],
-        others: Only(&[]),
-    },
+    Rule { name: "keypool", ours: &[], ours_in_tests: &[], others: Only(&[]) },
     Rule {
         name: "dialect",
         ours: &[],
@@ -34,18 +29,8 @@ const RULES: &[Rule] = &[
         ours_in_tests: &["fake-upstream"],
         others: Any,
     },
-    Rule {
-        name: "fake-upstream",
-        ours: &["dialect"],
-        ours_in_tests: &[],
-        others: Any,
-    },
-    Rule {
-        name: "xtask",
-        ours: &[],
-        ours_in_tests: &[],
-        others: Only(&[]),
-    },
+    Rule { name: "fake-upstream", ours: &["dialect"], ours_in_tests: &[], others: Any },
+    Rule { name: "xtask", ours: &[], ours_in_tests: &[], others: Only(&[]) },
 ];
 
 /// Returns what is wrong with the dependencies of the crate `name`, whose `Cargo.toml` is
@@ -60,9 +45,8 @@ pub(crate) fn findings(name: &str, manifest: &str) -> Vec<String> {
     for (line, dependency) in dependencies(manifest) {
         if !rule.allows(&dependency) {
             let Dependency { name: other, .. } = dependency;
-            findings.push(format!(
-                "crates/{name}/Cargo.toml:{line}: {name} may not depend on {other}"
-            ));
+            findings
+                .push(format!("crates/{name}/Cargo.toml:{line}: {name} may not depend on {other}"));
         }
     }
     findings
@@ -98,20 +82,12 @@ fn dependencies(manifest: &str) -> Vec<(usize, Dependency<'_>)> {
             section = header.trim_end_matches(']');
             section.rsplit_once("dependencies.").map(|(_, name)| name)
         } else if section.ends_with("dependencies") && !line.starts_with('#') {
-            line.split(['.', '=', ' '])
-                .next()
-                .filter(|name| !name.is_empty())
+            line.split(['.', '=', ' ']).next().filter(|name| !name.is_empty())
         } else {
             None
         };
         if let Some(name) = name {
-            found.push((
-                index + 1,
-                Dependency {
-                    name,
-                    is_for_tests: section.contains("dev-"),
-                },
-            ));
+            found.push((index + 1, Dependency { name, is_for_tests: section.contains("dev-") }));
         }
     }
     found
@@ -133,11 +109,7 @@ mod tests {
 
     #[test]
     fn tests_are_free_to_use_crates_from_elsewhere_but_not_ours() {
-        check(
-            "keypool",
-            "[dev-dependencies]\nproptest.workspace = true\n",
-            &[],
-        );
+        check("keypool", "[dev-dependencies]\nproptest.workspace = true\n", &[]);
         check(
             "keypool",
             "[dev-dependencies]\ndialect.workspace = true\n",
@@ -147,11 +119,7 @@ mod tests {
 
     #[test]
     fn the_server_meets_the_scripted_upstream_in_tests_only() {
-        check(
-            "gemini-balance",
-            "[dev-dependencies]\nfake-upstream.workspace = true\n",
-            &[],
-        );
+        check("gemini-balance", "[dev-dependencies]\nfake-upstream.workspace = true\n", &[]);
         check(
             "gemini-balance",
             "[dependencies]\nkeypool.workspace = true\n\nfake-upstream.workspace = true\n",

@@ -32,10 +32,7 @@ const SERVICE_KEYS: &[&str] = &[
 /// If something does not build, start or answer.
 pub(crate) fn stay() -> Outcome {
     let stage = Stage::build()?;
-    println!(
-        "\nThe gateway: http://127.0.0.1:{}  (password: {PASSWORD})\n",
-        stage.port
-    );
+    println!("\nThe gateway: http://127.0.0.1:{}  (password: {PASSWORD})\n", stage.port);
     for line in stage.curl_lines() {
         println!("# {}\n{}\n", line.title, line.command);
     }
@@ -59,11 +56,9 @@ pub(crate) fn check() -> Outcome {
         let answer = String::from_utf8_lossy(&output.stdout);
         if !output.status.success() || !answer.contains(line.expected) {
             let complaint = String::from_utf8_lossy(&output.stderr);
-            return Err(format!(
-                "{} failed: {}\n{answer}{complaint}",
-                line.title, line.command
-            )
-            .into());
+            return Err(
+                format!("{} failed: {}\n{answer}{complaint}", line.title, line.command).into()
+            );
         }
         println!("ok: {}", line.title);
     }
@@ -104,31 +99,23 @@ impl Stage {
         let port = http::free_port(8090)?;
         let upstream_url = format!("http://127.0.0.1:{upstream_port}");
         let mut gateway = Companion::start(
-            Command::new(workspace::program("debug", "gemini-balance")?)
-                .current_dir(&folder)
-                .envs([
+            Command::new(workspace::program("debug", "gemini-balance")?).current_dir(&folder).envs(
+                [
                     ("HOST", "127.0.0.1"),
                     ("PORT", &port.to_string()),
                     ("PASSWORD", PASSWORD),
                     ("DATA_DIR", &folder.join("data").to_string_lossy()),
                     ("GEMINI_API_BASE_URL", &upstream_url),
-                    (
-                        "OPENAI_API_BASE_URL",
-                        &format!("{upstream_url}/v1beta/openai"),
-                    ),
+                    ("OPENAI_API_BASE_URL", &format!("{upstream_url}/v1beta/openai")),
                     ("UPSTREAM_ALLOW_PRIVATE", "true"),
-                ]),
+                ],
+            ),
             &folder.join("gemini-balance.log"),
         )?;
         gateway.wait_until_ready(port, "/health")?;
 
         let user_key = furnish(port)?;
-        Ok(Self {
-            port,
-            user_key,
-            gateway,
-            _upstream: upstream,
-        })
+        Ok(Self { port, user_key, gateway, _upstream: upstream })
     }
 
     fn curl_lines(&self) -> [CurlLine; 5] {
@@ -195,11 +182,9 @@ fn furnish(port: u16) -> Outcome<String> {
     let keys = format!(r#"{{"api_keys":["{}"]}}"#, SERVICE_KEYS.join(r#"",""#));
     let added = http::post(port, "/api/keys", &admin, &keys)?;
     if added.status != 201 {
-        return Err(format!(
-            "the service keys were refused ({}): {}",
-            added.status, added.body
-        )
-        .into());
+        return Err(
+            format!("the service keys were refused ({}): {}", added.status, added.body).into()
+        );
     }
     let user_key =
         http::post(port, "/api/auth_keys", &admin, r#"{"alias":"demo"}"#)?.field("api_key")?;

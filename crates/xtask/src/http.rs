@@ -44,10 +44,7 @@ impl Answer {
 ///
 /// If nobody listens, or the answer is not HTTP.
 pub(crate) fn get(port: u16, path: &str) -> Outcome<Answer> {
-    exchange(
-        port,
-        &format!("GET {path} HTTP/1.0\r\nHost: localhost:{port}\r\n\r\n"),
-    )
+    exchange(port, &format!("GET {path} HTTP/1.0\r\nHost: localhost:{port}\r\n\r\n"))
 }
 
 /// Posts a body; `headers` are whole header lines, each with its line end.
@@ -88,16 +85,8 @@ fn exchange(port: u16, request: &str) -> Outcome<Answer> {
 
 fn parse(text: &str) -> Option<Answer> {
     let (head, body) = text.split_once("\r\n\r\n")?;
-    let status = head
-        .strip_prefix("HTTP/1.")?
-        .split(' ')
-        .nth(1)?
-        .parse()
-        .ok()?;
-    Some(Answer {
-        status,
-        body: body.to_owned(),
-    })
+    let status = head.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()?;
+    Some(Answer { status, body: body.to_owned() })
 }
 
 #[cfg(test)]

@@ -26,17 +26,9 @@ struct Environment {
 const ENVIRONMENTS: &[Environment] = &[
     Environment {
         name: "genai3",
-        tests: &[
-            "test_genai.py",
-            "test_openai.py",
-            "test_shared_paths.py",
-            "test_node.py",
-        ],
+        tests: &["test_genai.py", "test_openai.py", "test_shared_paths.py", "test_node.py"],
     },
-    Environment {
-        name: "genai2",
-        tests: &["test_genai.py"],
-    },
+    Environment { name: "genai2", tests: &["test_genai.py"] },
 ];
 
 /// Installs what is missing and runs the tests against the programs of the development profile.
@@ -70,17 +62,10 @@ impl Environment {
         let python = folder.join("bin/python");
         let stamp = Stamp::new(&folder, &workspace::root().join(&requirements))?;
         if !stamp.is_current() {
-            if !Step::new("python3")
-                .words("-c")
-                .argument(PYTHON_CHECK)
-                .succeeds()
-            {
+            if !Step::new("python3").words("-c").argument(PYTHON_CHECK).succeeds() {
                 return Err(PYTHON_WANTED.into());
             }
-            Step::new("python3")
-                .words("-m venv --clear")
-                .argument(&folder)
-                .run()?;
+            Step::new("python3").words("-m venv --clear").argument(&folder).run()?;
             Step::new(&python)
                 .words("-m pip install --quiet --requirement")
                 .argument(&requirements)
@@ -94,10 +79,7 @@ impl Environment {
 /// Installs the JavaScript SDKs. Where Node is missing their tests are skipped, and pytest says so.
 fn node_packages() -> Outcome {
     let folder = workspace::root().join(FOLDER).join("node");
-    let stamp = Stamp::new(
-        &folder.join("node_modules"),
-        &folder.join("package-lock.json"),
-    )?;
+    let stamp = Stamp::new(&folder.join("node_modules"), &folder.join("package-lock.json"))?;
     if stamp.is_current() || !Step::new("npm").words("--version").succeeds() {
         return Ok(());
     }
@@ -118,10 +100,7 @@ struct Stamp {
 impl Stamp {
     fn new(folder: &Path, list: &Path) -> Outcome<Self> {
         let list = fs::read(list).map_err(|error| format!("{}: {error}", list.display()))?;
-        Ok(Self {
-            path: folder.join(".furnished"),
-            list,
-        })
+        Ok(Self { path: folder.join(".furnished"), list })
     }
 
     fn is_current(&self) -> bool {

@@ -54,15 +54,9 @@ impl Step {
     pub(crate) fn run(mut self) -> Outcome {
         let shown = self.shown();
         eprintln!("\n$ {shown}");
-        let status = self
-            .command
-            .status()
-            .map_err(|error| format!("`{shown}` cannot start: {error}"))?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(format!("`{shown}` failed ({status})").into())
-        }
+        let status =
+            self.command.status().map_err(|error| format!("`{shown}` cannot start: {error}"))?;
+        if status.success() { Ok(()) } else { Err(format!("`{shown}` failed ({status})").into()) }
     }
 
     /// Returns whether the program can be started and is content with its arguments, without
@@ -73,12 +67,7 @@ impl Step {
     }
 
     fn shown(&self) -> String {
-        let words = [self.command.get_program()]
-            .into_iter()
-            .chain(self.command.get_args());
-        words
-            .map(OsStr::to_string_lossy)
-            .collect::<Vec<_>>()
-            .join(" ")
+        let words = [self.command.get_program()].into_iter().chain(self.command.get_args());
+        words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
     }
 }

@@ -28,16 +28,13 @@ pub(crate) fn tidy() -> Outcome {
             let inside = path.strip_prefix(&sources)?;
             let shown = format!("crates/{name}/src/{}", inside.display());
             if !text.starts_with("//!") {
-                findings.push(format!(
-                    "{shown}:1: starts without a `//!` paragraph about the file"
-                ));
+                findings
+                    .push(format!("{shown}:1: starts without a `//!` paragraph about the file"));
             }
             if name == "gemini-balance" {
                 let found = arrows::findings(inside, &text);
                 findings.extend(
-                    found
-                        .into_iter()
-                        .map(|(line, what)| format!("{shown}:{line}: {what}")),
+                    found.into_iter().map(|(line, what)| format!("{shown}:{line}: {what}")),
                 );
             }
             sources_read += 1;
@@ -51,11 +48,7 @@ pub(crate) fn tidy() -> Outcome {
         println!("tidy: {sources_read} files keep the rules of the house");
         Ok(())
     } else {
-        Err(format!(
-            "{} findings; the rules stand in ARCHITECTURE.md",
-            findings.len()
-        )
-        .into())
+        Err(format!("{} findings; the rules stand in ARCHITECTURE.md", findings.len()).into())
     }
 }
 

@@ -21,10 +21,7 @@ pub(crate) fn root() -> PathBuf {
 /// If the system does not tell where this program lies.
 pub(crate) fn target() -> Outcome<PathBuf> {
     let program = env::current_exe()?;
-    let folder = program
-        .ancestors()
-        .nth(2)
-        .ok_or("xtask does not lie in a target folder")?;
+    let folder = program.ancestors().nth(2).ok_or("xtask does not lie in a target folder")?;
     Ok(folder.to_owned())
 }
 
@@ -34,13 +31,6 @@ pub(crate) fn target() -> Outcome<PathBuf> {
 ///
 /// As [`target`], or if the program is not there.
 pub(crate) fn program(profile: &str, name: &str) -> Outcome<PathBuf> {
-    let path = target()?
-        .join(profile)
-        .join(name)
-        .with_extension(env::consts::EXE_EXTENSION);
-    if path.is_file() {
-        Ok(path)
-    } else {
-        Err(format!("{} was not built", path.display()).into())
-    }
+    let path = target()?.join(profile).join(name).with_extension(env::consts::EXE_EXTENSION);
+    if path.is_file() { Ok(path) } else { Err(format!("{} was not built", path.display()).into()) }
 }

@@ -30,10 +30,8 @@ pub fn redact_keys(text: &str) -> Cow<'_, str> {
 fn split_at_key(text: &str) -> Option<(&str, &str, &str)> {
     let mut from = 0;
     while let Some(tail) = text.get(from..) {
-        let (offset, prefix) = PREFIXES
-            .iter()
-            .filter_map(|prefix| Some((tail.find(prefix)?, *prefix)))
-            .min()?;
+        let (offset, prefix) =
+            PREFIXES.iter().filter_map(|prefix| Some((tail.find(prefix)?, *prefix))).min()?;
         let start = from + offset;
         let (before, found) = text.split_at(start);
         let (_, behind) = found.split_at(prefix.len());
@@ -67,10 +65,7 @@ mod tests {
                 "Consumer 'api_key:AIza...MBWY' has been suspended.",
             ),
             ("AQ.Ab8RN6LqZ_x-1234", "AQ.A...1234"),
-            (
-                "AIzaAIzaSyD1234wxyz,AQ.Ab8RN6Lq9876",
-                "AIza...wxyz,AQ.A...9876",
-            ),
+            ("AIzaAIzaSyD1234wxyz,AQ.Ab8RN6Lq9876", "AIza...wxyz,AQ.A...9876"),
             ("AIza short AIzaSyD1234wxyz", "AIza short AIza...wxyz"),
             ("键AIzaSyD1234wxyz键", "键AIza...wxyz键"),
         ] {

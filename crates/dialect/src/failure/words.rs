@@ -52,38 +52,20 @@ impl Words {
         let text = String::from_utf8_lossy(start);
         let text = text.trim();
         let is_page = text.starts_with('<');
-        let message = if is_page {
-            title(text).unwrap_or("a web page")
-        } else {
-            text
-        };
-        Self {
-            message: message.to_owned(),
-            is_page,
-            ..Self::default()
-        }
+        let message = if is_page { title(text).unwrap_or("a web page") } else { text };
+        Self { message: message.to_owned(), is_page, ..Self::default() }
     }
 
     /// The status an error inside a stream stands for, by its number or its names.
     pub(super) fn status(&self) -> Option<u16> {
-        let named = || {
-            self.reasons
-                .iter()
-                .chain(&self.names)
-                .find_map(|name| status_named(name))
-        };
+        let named = || self.reasons.iter().chain(&self.names).find_map(|name| status_named(name));
         self.number.or_else(named)
     }
 
     pub(super) fn retry_after_ms(&self) -> Option<u64> {
         self.delay_ms.or_else(|| {
             let (_, behind) = self.message.split_once("retry in ")?;
-            duration_ms(
-                behind
-                    .split_whitespace()
-                    .next()?
-                    .trim_end_matches(['.', ',']),
-            )
+            duration_ms(behind.split_whitespace().next()?.trim_end_matches(['.', ',']))
         })
     }
 
@@ -130,9 +112,7 @@ impl Words {
             Some(Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) | None => {}
         }
         self.number = self.number.filter(|code| (400..600).contains(code));
-        let names = ["status", "type"]
-            .into_iter()
-            .filter_map(|key| text_of(error, key));
+        let names = ["status", "type"].into_iter().filter_map(|key| text_of(error, key));
         self.names.extend(names.map(str::to_owned));
         for detail in list_of(error, "details") {
             self.read_detail(detail);
@@ -174,15 +154,11 @@ impl Violation {
 }
 
 fn says_daily(text: &str) -> bool {
-    ["PerDay", "Daily", "per_day", "per day"]
-        .iter()
-        .any(|word| text.contains(word))
+    ["PerDay", "Daily", "per_day", "per day"].iter().any(|word| text.contains(word))
 }
 
 fn says_by_the_minute(text: &str) -> bool {
-    ["PerMinute", "per_minute", "per minute"]
-        .iter()
-        .any(|word| text.contains(word))
+    ["PerMinute", "per_minute", "per minute"].iter().any(|word| text.contains(word))
 }
 
 /// Tells `limit: 0` from `limit: 0.5` and `limit: 05`.
@@ -266,10 +242,7 @@ fn text_of<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
 }
 
 fn list_of<'v>(value: &'v Value, key: &str) -> &'v [Value] {
-    value
-        .get(key)
-        .and_then(Value::as_array)
-        .map_or(&[], Vec::as_slice)
+    value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 #[cfg(test)]
@@ -307,10 +280,7 @@ mod tests {
             ("Please retry in a while", None),
             ("Please retry in ", None),
         ] {
-            let words = Words {
-                message: message.to_owned(),
-                ..Words::default()
-            };
+            let words = Words { message: message.to_owned(), ..Words::default() };
             assert_eq!(words.retry_after_ms(), expected, "{message}");
         }
     }
@@ -326,10 +296,7 @@ mod tests {
             ("limit: 10", false),
             ("limit: 10, limit: 0\nPlease", true),
         ] {
-            let words = Words {
-                message: message.to_owned(),
-                ..Words::default()
-            };
+            let words = Words { message: message.to_owned(), ..Words::default() };
             assert_eq!(words.has_zero_limit(), expected, "{message}");
         }
     }

@@ -37,10 +37,7 @@ impl Mount {
 
 /// Undoes `publishers/google/models/m`, `models/models/m` and `models%2Fm`.
 pub(super) fn unwrap_models(segments: &mut Vec<String>) {
-    if matches!(
-        segments.first().map(String::as_str),
-        Some("publishers" | "projects")
-    ) {
+    if matches!(segments.first().map(String::as_str), Some("publishers" | "projects")) {
         let models = segments.iter().position(|segment| segment == "models");
         segments.drain(..models.unwrap_or(0));
     }

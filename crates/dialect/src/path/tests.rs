@@ -2,80 +2,29 @@
 
 use super::*;
 
-const OPENAI: Asker = Asker {
-    has_google_key: false,
-    has_google_client: false,
-};
-const GOOGLE: Asker = Asker {
-    has_google_key: true,
-    has_google_client: false,
-};
-const CLIENT: Asker = Asker {
-    has_google_key: false,
-    has_google_client: true,
-};
+const OPENAI: Asker = Asker { has_google_key: false, has_google_client: false };
+const GOOGLE: Asker = Asker { has_google_key: true, has_google_client: false };
+const CLIENT: Asker = Asker { has_google_key: false, has_google_client: true };
 
 #[test]
 fn straight_paths_go_where_they_say() {
-    check(
-        "POST /v1beta/models/m:generateContent",
-        OPENAI,
-        "/v1beta/models/m:generateContent",
-    );
-    check(
-        "POST /v1/models/m:generateContent",
-        OPENAI,
-        "/v1/models/m:generateContent",
-    );
+    check("POST /v1beta/models/m:generateContent", OPENAI, "/v1beta/models/m:generateContent");
+    check("POST /v1/models/m:generateContent", OPENAI, "/v1/models/m:generateContent");
     check("POST /v1alpha/auth_tokens", GOOGLE, "/v1alpha/auth_tokens");
-    check(
-        "POST /v1/chat/completions",
-        OPENAI,
-        "openai /chat/completions",
-    );
-    check(
-        "POST /v1/chat/completions",
-        GOOGLE,
-        "openai /chat/completions",
-    );
-    check(
-        "POST /v1beta/openai/chat/completions",
-        OPENAI,
-        "openai /chat/completions",
-    );
-    check(
-        "POST /v1/images/generations",
-        OPENAI,
-        "openai /images/generations",
-    );
+    check("POST /v1/chat/completions", OPENAI, "openai /chat/completions");
+    check("POST /v1/chat/completions", GOOGLE, "openai /chat/completions");
+    check("POST /v1beta/openai/chat/completions", OPENAI, "openai /chat/completions");
+    check("POST /v1/images/generations", OPENAI, "openai /images/generations");
     check("POST /v1/audio/speech", OPENAI, "openai /audio/speech");
-    check(
-        "GET /v1/responses/resp_1/input_items",
-        OPENAI,
-        "openai /responses/resp_1/input_items",
-    );
-    check(
-        "GET /v1beta/models/m/operations/o",
-        GOOGLE,
-        "/v1beta/models/m/operations/o",
-    );
+    check("GET /v1/responses/resp_1/input_items", OPENAI, "openai /responses/resp_1/input_items");
+    check("GET /v1beta/models/m/operations/o", GOOGLE, "/v1beta/models/m/operations/o");
     check("PATCH /v1/cachedContents/c", OPENAI, "/v1/cachedContents/c");
-    check(
-        "POST /v1/interactions/i/cancel",
-        OPENAI,
-        "/v1/interactions/i/cancel",
-    );
+    check("POST /v1/interactions/i/cancel", OPENAI, "/v1/interactions/i/cancel");
 }
 
 #[test]
 fn a_shared_path_is_answered_in_the_dialect_of_the_asker() {
-    for path in [
-        "/models",
-        "/models/m",
-        "/files",
-        "/batches/b",
-        "/whatever/1",
-    ] {
+    for path in ["/models", "/models/m", "/files", "/batches/b", "/whatever/1"] {
         let request = format!("GET /v1{path}");
         check(&request, OPENAI, &format!("openai {path}"));
         check(&request, GOOGLE, &format!("/v1{path}"));
@@ -90,68 +39,29 @@ fn a_shared_path_is_answered_in_the_dialect_of_the_asker() {
 #[test]
 fn crooked_paths_are_understood() {
     for (request, expected) in [
-        (
-            "POST /models/m:generateContent",
-            "/v1beta/models/m:generateContent",
-        ),
+        ("POST /models/m:generateContent", "/v1beta/models/m:generateContent"),
         ("POST /chat/completions", "openai /chat/completions"),
         ("POST /embeddings", "openai /embeddings"),
         ("POST /v1/v1/chat/completions", "openai /chat/completions"),
-        (
-            "POST /v1beta/v1beta/models/m:countTokens",
-            "/v1beta/models/m:countTokens",
-        ),
-        (
-            "POST /v1beta/v1/models/m:countTokens",
-            "/v1/models/m:countTokens",
-        ),
+        ("POST /v1beta/v1beta/models/m:countTokens", "/v1beta/models/m:countTokens"),
+        ("POST /v1beta/v1/models/m:countTokens", "/v1/models/m:countTokens"),
         ("POST //v1//chat///completions/", "openai /chat/completions"),
-        (
-            "POST /v1beta/models/models/m:countTokens",
-            "/v1beta/models/m:countTokens",
-        ),
-        (
-            "POST /v1beta/models/models%2Fm:countTokens",
-            "/v1beta/models/m:countTokens",
-        ),
-        (
-            "POST /v1beta/models%2Fm:countTokens",
-            "/v1beta/models/m:countTokens",
-        ),
-        (
-            "POST /v1beta/models%2Fmodels/m:countTokens",
-            "/v1beta/models/m:countTokens",
-        ),
+        ("POST /v1beta/models/models/m:countTokens", "/v1beta/models/m:countTokens"),
+        ("POST /v1beta/models/models%2Fm:countTokens", "/v1beta/models/m:countTokens"),
+        ("POST /v1beta/models%2Fm:countTokens", "/v1beta/models/m:countTokens"),
+        ("POST /v1beta/models%2Fmodels/m:countTokens", "/v1beta/models/m:countTokens"),
         ("GET /v1/models/models%2Fm", "openai /models/m"),
-        (
-            "POST /v1beta/models/m%3AgenerateContent",
-            "/v1beta/models/m:generateContent",
-        ),
-        (
-            "POST /gemini/v1beta/models/m:generateContent",
-            "/v1beta/models/m:generateContent",
-        ),
+        ("POST /v1beta/models/m%3AgenerateContent", "/v1beta/models/m:generateContent"),
+        ("POST /gemini/v1beta/models/m:generateContent", "/v1beta/models/m:generateContent"),
         ("GET /gemini/v1/models", "/v1/models"),
-        (
-            "POST /openai/v1/chat/completions",
-            "openai /chat/completions",
-        ),
+        ("POST /openai/v1/chat/completions", "openai /chat/completions"),
         ("POST /openai/chat/completions", "openai /chat/completions"),
         ("POST /v1beta/openai/v1/embeddings", "openai /embeddings"),
         ("POST /hf/v1/chat/completions", "openai /chat/completions"),
         ("GET /hf/v1/models", "openai /models"),
-        (
-            "POST /v1beta/m:generateContent",
-            "/v1beta/models/m:generateContent",
-        ),
-        (
-            "POST /m:generateContent",
-            "/v1beta/models/m:generateContent",
-        ),
-        (
-            "POST /v1/publishers/google/models/m:generateContent",
-            "/v1/models/m:generateContent",
-        ),
+        ("POST /v1beta/m:generateContent", "/v1beta/models/m:generateContent"),
+        ("POST /m:generateContent", "/v1beta/models/m:generateContent"),
+        ("POST /v1/publishers/google/models/m:generateContent", "/v1/models/m:generateContent"),
         (
             "POST /v1/projects/p/locations/l/publishers/google/models/m:predict",
             "/v1/models/m:predict",
@@ -166,28 +76,12 @@ fn crooked_paths_are_understood() {
 
 #[test]
 fn unknown_verbs_and_resources_are_forwarded() {
-    check(
-        "POST /v1beta/models/m:doSomethingNew",
-        OPENAI,
-        "/v1beta/models/m:doSomethingNew",
-    );
-    check(
-        "POST /v1/models/m:doSomethingNew",
-        OPENAI,
-        "/v1/models/m:doSomethingNew",
-    );
-    check(
-        "POST /v1beta/brandNewThings/x:spin",
-        OPENAI,
-        "/v1beta/brandNewThings/x:spin",
-    );
+    check("POST /v1beta/models/m:doSomethingNew", OPENAI, "/v1beta/models/m:doSomethingNew");
+    check("POST /v1/models/m:doSomethingNew", OPENAI, "/v1/models/m:doSomethingNew");
+    check("POST /v1beta/brandNewThings/x:spin", OPENAI, "/v1beta/brandNewThings/x:spin");
     check("POST /v1/newThings", OPENAI, "openai /newThings");
     check("POST /upload/v1/files", OPENAI, "/upload/v1/files");
-    check(
-        "GET /download/v1beta/files/f:download",
-        OPENAI,
-        "/download/v1beta/files/f:download",
-    );
+    check("GET /download/v1beta/files/f:download", OPENAI, "/download/v1beta/files/f:download");
     check("POST /v1/files:register", OPENAI, "/v1/files:register");
     check("POST /v1/batches/b:cancel", OPENAI, "/v1/batches/b:cancel");
     check(
@@ -201,33 +95,17 @@ fn unknown_verbs_and_resources_are_forwarded() {
 fn below_a_beta_version_everything_but_a_chat_is_for_gemini() {
     check("POST /v1beta/embeddings", OPENAI, "/v1beta/embeddings");
     check("GET /v1alpha/files", OPENAI, "/v1alpha/files");
-    check(
-        "POST /v1beta/chat/completions",
-        OPENAI,
-        "openai /chat/completions",
-    );
+    check("POST /v1beta/chat/completions", OPENAI, "openai /chat/completions");
 }
 
 #[test]
 fn a_probe_cannot_be_led_astray_by_a_model() {
-    assert_eq!(
-        count_tokens("a/../b?c:d"),
-        "/v1beta/models/a%2F..%2Fb%3Fc%3Ad:countTokens"
-    );
+    assert_eq!(count_tokens("a/../b?c:d"), "/v1beta/models/a%2F..%2Fb%3Fc%3Ad:countTokens");
 }
 
 #[test]
 fn what_matches_nothing_gets_a_hint() {
-    for path in [
-        "/",
-        "",
-        "/v1",
-        "/v1beta/",
-        "/favicon.ico",
-        "/api/keys",
-        "/a:b",
-        "/x/v1/models",
-    ] {
+    for path in ["/", "", "/v1", "/v1beta/", "/favicon.ico", "/api/keys", "/a:b", "/x/v1/models"] {
         let error = resolve(path, "GET", &OPENAI).unwrap_err();
         assert_eq!(error, PathError::NotOurs, "{path}");
         assert_eq!(error.status(), 404);
@@ -248,40 +126,17 @@ fn a_model_is_always_exactly_one_segment() {
         ("%E9%94%AE", "%E9%94%AE"),
     ] {
         let request = format!("POST /v1beta/models/{model}:generateContent");
-        check(
-            &request,
-            OPENAI,
-            &format!("/v1beta/models/{expected}:generateContent"),
-        );
+        check(&request, OPENAI, &format!("/v1beta/models/{expected}:generateContent"));
     }
-    check(
-        "GET /v1/models/google%2Fm",
-        OPENAI,
-        "openai /models/google%2Fm",
-    );
-    check(
-        "GET /v1/models/google/m",
-        OPENAI,
-        "openai /models/google%2Fm",
-    );
-    check(
-        "GET /v1/models/ft:gpt-4o:org::id",
-        OPENAI,
-        "openai /models/ft%3Agpt-4o%3Aorg%3A%3Aid",
-    );
+    check("GET /v1/models/google%2Fm", OPENAI, "openai /models/google%2Fm");
+    check("GET /v1/models/google/m", OPENAI, "openai /models/google%2Fm");
+    check("GET /v1/models/ft:gpt-4o:org::id", OPENAI, "openai /models/ft%3Agpt-4o%3Aorg%3A%3Aid");
 }
 
 #[test]
 fn a_model_that_cannot_be_one_is_refused() {
     let long = "m".repeat(257);
-    for model in [
-        "..",
-        "%2e%2e",
-        "a%00",
-        "a%0d%0ab",
-        "%E2%80%AEa",
-        "..%2f..%2fx",
-    ] {
+    for model in ["..", "%2e%2e", "a%00", "a%0d%0ab", "%E2%80%AEa", "..%2f..%2fx"] {
         let path = format!("/v1beta/models/{model}/x:generateContent");
         let error = resolve(&path, "POST", &OPENAI).unwrap_err();
         assert!(matches!(error, PathError::BadPath(_)), "{model}: {error}");
@@ -299,36 +154,16 @@ fn a_model_that_cannot_be_one_is_refused() {
 #[test]
 fn the_kind_of_call_is_known() {
     for (request, op, model, verb) in [
-        (
-            "POST /v1/models/m:generateContent",
-            Op::Generate,
-            Some("m"),
-            Some("generateContent"),
-        ),
+        ("POST /v1/models/m:generateContent", Op::Generate, Some("m"), Some("generateContent")),
         (
             "POST /v1/models/m:streamGenerateContent",
             Op::StreamGenerate,
             Some("m"),
             Some("streamGenerateContent"),
         ),
-        (
-            "POST /v1/models/m:countTokens",
-            Op::Count,
-            Some("m"),
-            Some("countTokens"),
-        ),
-        (
-            "POST /v1/models/m:batchEmbedContents",
-            Op::Embed,
-            Some("m"),
-            Some("batchEmbedContents"),
-        ),
-        (
-            "POST /v1/models/m:predict",
-            Op::Other,
-            Some("m"),
-            Some("predict"),
-        ),
+        ("POST /v1/models/m:countTokens", Op::Count, Some("m"), Some("countTokens")),
+        ("POST /v1/models/m:batchEmbedContents", Op::Embed, Some("m"), Some("batchEmbedContents")),
+        ("POST /v1/models/m:predict", Op::Other, Some("m"), Some("predict")),
         (
             "POST /v1beta/tunedModels/t:generateContent",
             Op::Generate,

@@ -36,10 +36,7 @@ impl Record {
     pub(super) fn new(shape: Shape) -> Self {
         Self {
             shape,
-            seen: Seen {
-                at_boundary: true,
-                ..Seen::default()
-            },
+            seen: Seen { at_boundary: true, ..Seen::default() },
             counts: Counts::default(),
             is_list: false,
             is_bare: false,
@@ -66,13 +63,11 @@ impl Record {
 
     /// A key that no error has tells content apart long before the document is whole.
     fn key(&mut self, key: &[u8]) {
-        let may_be_error = matches!(
-            key,
-            b"error" | b"type" | b"event_type" | b"code" | b"message" | b"param" | b"status"
-        ) || matches!(
-            key,
-            b"details" | b"sequence_number" | b"request_id" | b"event_id"
-        );
+        let may_be_error =
+            matches!(
+                key,
+                b"error" | b"type" | b"event_type" | b"code" | b"message" | b"param" | b"status"
+            ) || matches!(key, b"details" | b"sequence_number" | b"request_id" | b"event_id");
         if !may_be_error {
             self.document.has_content = true;
             self.content();
@@ -114,10 +109,9 @@ impl Record {
         let error = match document.error {
             Some(_) if is_resource => None,
             Some(error) => Some(error),
-            None if document.is_error_event => Some(failure::of_event(
-                document.code.as_deref(),
-                document.message.as_deref(),
-            )),
+            None if document.is_error_event => {
+                Some(failure::of_event(document.code.as_deref(), document.message.as_deref()))
+            }
             None => None,
         };
         match error {

@@ -85,11 +85,7 @@ pub(crate) async fn connect(upstream: &Upstream) -> TcpStream {
 /// Everything until the connection ends, and the error it ended with.
 pub(crate) async fn read_to_end(client: &mut TcpStream) -> (String, Option<ErrorKind>) {
     let mut received = Vec::new();
-    let error = client
-        .read_to_end(&mut received)
-        .await
-        .err()
-        .map(|error| error.kind());
+    let error = client.read_to_end(&mut received).await.err().map(|error| error.kind());
     (String::from_utf8(received).unwrap(), error)
 }
 

@@ -22,10 +22,7 @@ use crate::{
 async fn the_latest_rule_that_is_not_used_up_wins() {
     let upstream = Upstream::start().await.unwrap();
     upstream.on(When::any().key("a"), Answer::quota_per_day(25));
-    upstream.on(
-        When::any().model("m").method("POST").times(1),
-        Refusal::KeyInvalid,
-    );
+    upstream.on(When::any().model("m").method("POST").times(1), Refusal::KeyInvalid);
     upstream.on(When::any().path_contains("other"), Answer::empty_200());
 
     let first = ask(&upstream, "POST", GENERATE, "a", &hello("hi")).await;
@@ -34,15 +31,9 @@ async fn the_latest_rule_that_is_not_used_up_wins() {
     upstream.clear();
     let fourth = ask(&upstream, "POST", GENERATE, "a", &hello("hi")).await;
 
-    assert_eq!(
-        first.json()["error"]["details"][0]["reason"],
-        "API_KEY_INVALID"
-    );
+    assert_eq!(first.json()["error"]["details"][0]["reason"], "API_KEY_INVALID");
     assert!(second.text().contains("GenerateRequestsPerDay"));
-    assert_eq!(
-        [second.status, third.status, fourth.status],
-        [429, 200, 200]
-    );
+    assert_eq!([second.status, third.status, fourth.status], [429, 200, 200]);
 }
 
 #[tokio::test]
@@ -52,10 +43,7 @@ async fn connections_break_where_the_script_says() {
         upstream.clear();
         upstream.on(When::any(), answer);
         let mut client = connect(&upstream).await;
-        client
-            .write_all(keyed("POST", STREAM, "k", &hello("hi")).as_bytes())
-            .await
-            .unwrap();
+        client.write_all(keyed("POST", STREAM, "k", &hello("hi")).as_bytes()).await.unwrap();
         let (received, error) = read_to_end(&mut client).await;
         assert!(received.ends_with(expected), "{received}");
         assert_eq!(error, ending, "{received}");
@@ -64,20 +52,12 @@ async fn connections_break_where_the_script_says() {
 
     check(Answer::reset(), "", reset).await;
     check(Answer::close(), "", None).await;
-    check(
-        Answer::cut(Point::StatusLine, Ending::Close),
-        "HTTP/1.1 200 OK\r\n",
-        None,
-    )
-    .await;
+    check(Answer::cut(Point::StatusLine, Ending::Close), "HTTP/1.1 200 OK\r\n", None).await;
     check(Answer::close_after(0), "chunked\r\n\r\n", None).await;
     check(Answer::reset_after(0), "chunked\r\n\r\n", reset).await;
     check(Answer::close_after(2), "\r\n\r\n\r\n", None).await;
     check(Answer::reset_after(2), "\r\n\r\n\r\n", reset).await;
-    let inside = Point::Inside {
-        events: 1,
-        bytes: 4,
-    };
+    let inside = Point::Inside { events: 1, bytes: 4 };
     check(Answer::cut(inside, Ending::Close), "\r\ndata", None).await;
     upstream
         .wait_until(|seen| seen.iter().all(|one| one.outcome == Outcome::Broken))
@@ -91,32 +71,20 @@ async fn a_stall_lasts_until_the_client_leaves() {
     upstream.on(When::any(), Answer::stall_after(2));
     let mut client = connect(&upstream).await;
 
-    client
-        .write_all(keyed("POST", STREAM, "k", &hello("hi")).as_bytes())
-        .await
-        .unwrap();
+    client.write_all(keyed("POST", STREAM, "k", &hello("hi")).as_bytes()).await.unwrap();
     let mut received = String::new();
     while received.matches("\r\n\r\n\r\n").count() < 2 {
         let mut buffer = [0; 4096];
         let count = client.read(&mut buffer).await.unwrap();
         received.push_str(std::str::from_utf8(&buffer[..count]).unwrap());
     }
-    assert_eq!(
-        (upstream.open_requests(), upstream.seen()[0].outcome),
-        (1, Outcome::Open)
-    );
+    assert_eq!((upstream.open_requests(), upstream.seen()[0].outcome), (1, Outcome::Open));
     drop(client);
 
     let gone = Outcome::ClientGone { sent_events: 2 };
-    upstream
-        .wait_until(|seen| seen[0].outcome == gone)
-        .await
-        .unwrap();
+    upstream.wait_until(|seen| seen[0].outcome == gone).await.unwrap();
     upstream.wait_for_requests(|open| open == 0).await.unwrap();
-    upstream
-        .wait_for_connections(|open| open == 0)
-        .await
-        .unwrap();
+    upstream.wait_for_connections(|open| open == 0).await.unwrap();
 }
 
 #[tokio::test]
@@ -126,23 +94,11 @@ async fn lengths_are_declared_wrongly_on_request() {
         upstream.clear();
         upstream.on(When::any(), answer);
         let mut client = connect(&upstream).await;
-        client
-            .write_all(keyed("POST", GENERATE, "k", &hello("hi")).as_bytes())
-            .await
-            .unwrap();
+        client.write_all(keyed("POST", GENERATE, "k", &hello("hi")).as_bytes()).await.unwrap();
         let (received, _) = read_to_end(&mut client).await;
         let (head, body) = received.split_once("\r\n\r\n").unwrap();
-        let declared = head
-            .split_once("content-length: ")
-            .unwrap()
-            .1
-            .lines()
-            .next()
-            .unwrap();
-        assert_eq!(
-            declared.parse::<i64>().unwrap() - i64::try_from(body.len()).unwrap(),
-            surplus
-        );
+        let declared = head.split_once("content-length: ").unwrap().1.lines().next().unwrap();
+        assert_eq!(declared.parse::<i64>().unwrap() - i64::try_from(body.len()).unwrap(), surplus);
     };
 
     check(Answer::short_body(7), 7).await;
@@ -167,11 +123,7 @@ async fn streams_are_spelt_and_broken_as_asked() {
     let check = async |path: &str, answer: Answer, holds: fn(&str) -> bool| {
         upstream.clear();
         upstream.on(When::any(), answer);
-        let body = if path == CHAT {
-            chat("hi")
-        } else {
-            hello("hi")
-        };
+        let body = if path == CHAT { chat("hi") } else { hello("hi") };
         let text = ask(&upstream, "POST", path, "k", &body).await.text();
         assert!(holds(&text), "{text}");
     };
@@ -180,14 +132,9 @@ async fn streams_are_spelt_and_broken_as_asked() {
         text.matches("data: ").count() == 2 && text.contains(r#"data: {"error":{"code":503"#)
     })
     .await;
-    check(STREAM, Answer::bare_error_after(1, 503), |text| {
-        text.contains("\r\n\r\n{\n  \"error\"")
-    })
-    .await;
-    check(STREAM, Answer::no_finish_reason(), |text| {
-        !text.contains("finishReason")
-    })
-    .await;
+    check(STREAM, Answer::bare_error_after(1, 503), |text| text.contains("\r\n\r\n{\n  \"error\""))
+        .await;
+    check(STREAM, Answer::no_finish_reason(), |text| !text.contains("finishReason")).await;
     check(STREAM, Answer::usage(UsageForm::Each), |text| {
         text.matches("usageMetadata").count() == 3
     })
@@ -196,23 +143,11 @@ async fn streams_are_spelt_and_broken_as_asked() {
         text.starts_with("data: {\r\ndata:   \"candidates\"")
     })
     .await;
-    check(STREAM, Answer::blocked("SAFETY"), |text| {
-        !text.contains("candidates\"")
-    })
-    .await;
+    check(STREAM, Answer::blocked("SAFETY"), |text| !text.contains("candidates\"")).await;
     check(STREAM, Answer::giant_line(2), |text| text.len() > 2 << 20).await;
-    check(STREAM, Answer::one_byte_per_write(), |text| {
-        text.ends_with("}\r\n\r\n")
-    })
-    .await;
-    check(CHAT, Answer::no_done(), |text| {
-        !text.contains("[DONE]") && text.contains("stop")
-    })
-    .await;
-    check(CHAT, Answer::usage(UsageForm::Extra), |text| {
-        text.contains(r#""choices":[]"#)
-    })
-    .await;
+    check(STREAM, Answer::one_byte_per_write(), |text| text.ends_with("}\r\n\r\n")).await;
+    check(CHAT, Answer::no_done(), |text| !text.contains("[DONE]") && text.contains("stop")).await;
+    check(CHAT, Answer::usage(UsageForm::Extra), |text| text.contains(r#""choices":[]"#)).await;
 }
 
 #[tokio::test]
@@ -228,27 +163,15 @@ async fn a_connection_is_kept_and_chunked_bodies_are_read() {
     );
 
     let plain = keyed("POST", GENERATE, "k", &hello);
-    client
-        .write_all(format!("{plain}{chunked}").as_bytes())
-        .await
-        .unwrap();
-    let (first, second) = (
-        read_answer(&mut client).await,
-        read_answer(&mut client).await,
-    );
+    client.write_all(format!("{plain}{chunked}").as_bytes()).await.unwrap();
+    let (first, second) = (read_answer(&mut client).await, read_answer(&mut client).await);
 
     assert_eq!(first.body, second.body);
     let seen = upstream.seen();
     assert_eq!(seen[1].body, hello);
-    assert_eq!(
-        [seen[0].request_on_connection, seen[1].request_on_connection],
-        [0, 1]
-    );
+    assert_eq!([seen[0].request_on_connection, seen[1].request_on_connection], [0, 1]);
     assert_eq!(seen[0].connection, seen[1].connection);
-    assert_eq!(
-        (seen[0].key.as_deref(), seen[0].model.as_deref()),
-        (Some("k"), Some("m"))
-    );
+    assert_eq!((seen[0].key.as_deref(), seen[0].model.as_deref()), (Some("k"), Some("m")));
 }
 
 #[tokio::test]
@@ -259,11 +182,7 @@ async fn other_processes_script_and_look_over_the_same_port() {
         {"when":{"key":"b"},"answer":{"default":{"text":"bonjour"}}},
         {"answer":{"steps":[{"head":{"status":201}},{"chunk":"x"},"flush","close"]},"when":{"nth":9}}]"#;
     let control = async |method: &str, name: &str, body: &str| {
-        exchange(
-            &upstream,
-            &request(method, &format!("/__fake/{name}"), "", body),
-        )
-        .await
+        exchange(&upstream, &request(method, &format!("/__fake/{name}"), "", body)).await
     };
 
     let added = control("POST", "rules", rule).await;
@@ -287,10 +206,7 @@ async fn stopping_closes_open_connections() {
     let upstream = Upstream::start().await.unwrap();
     upstream.on(When::any(), Answer::stall());
     let mut client = connect(&upstream).await;
-    client
-        .write_all(keyed("POST", GENERATE, "k", &hello("hi")).as_bytes())
-        .await
-        .unwrap();
+    client.write_all(keyed("POST", GENERATE, "k", &hello("hi")).as_bytes()).await.unwrap();
     upstream.wait_until(|seen| seen.len() == 1).await.unwrap();
     let address = upstream.address();
 
@@ -303,22 +219,13 @@ async fn stopping_closes_open_connections() {
 #[tokio::test]
 async fn steps_and_faults_are_taken_literally() {
     let upstream = Upstream::start().await.unwrap();
-    let options = Options {
-        text: Some("日本".to_owned()),
-        chunks: 1,
-        ..Options::default()
-    };
-    upstream.on(
-        When::any().key("pieces"),
-        Answer::Default(options).with(Fault::Pieces { bytes: 1 }),
-    );
+    let options = Options { text: Some("日本".to_owned()), chunks: 1, ..Options::default() };
+    upstream
+        .on(When::any().key("pieces"), Answer::Default(options).with(Fault::Pieces { bytes: 1 }));
     upstream.on(
         When::any().key("steps"),
         Answer::steps([
-            Step::Head {
-                status: 200,
-                headers: vec![("content-length".into(), "3".into())],
-            },
+            Step::Head { status: 200, headers: vec![("content-length".into(), "3".into())] },
             Step::Bytes(Bytes::from_static(b"a\xffb")),
         ]),
     );

@@ -29,9 +29,7 @@ impl FromRequestParts<Arc<App>> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         let credential = Credential::of(&parts.headers).ok_or(ApiError::NotAuthenticated)?;
-        let session = app
-            .sessions
-            .verify(credential.token(), app.clock.wall_ms())?;
+        let session = app.sessions.verify(credential.token(), app.clock.wall_ms())?;
         let is_forgeable = matches!(credential, Credential::Cookie(_)) && !parts.method.is_safe();
         if is_forgeable && site(&parts.headers) != Site::Own {
             return Err(ApiError::ForeignOrigin);
@@ -50,9 +48,7 @@ enum Credential<'a> {
 impl<'a> Credential<'a> {
     /// The bearer's token, else the cookie's: a proxy in front may use `Authorization` for itself.
     fn of(headers: &'a HeaderMap) -> Option<Self> {
-        bearer(headers)
-            .map(Self::Bearer)
-            .or_else(|| cookie(headers).map(Self::Cookie))
+        bearer(headers).map(Self::Bearer).or_else(|| cookie(headers).map(Self::Cookie))
     }
 
     fn token(&self) -> &'a str {
@@ -64,17 +60,11 @@ impl<'a> Credential<'a> {
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| token.trim())
-        .filter(|token| !token.is_empty())
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
 }
 
 fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let fields = headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|field| field.to_str().ok());
+    let fields = headers.get_all(COOKIE).iter().filter_map(|field| field.to_str().ok());
     fields
         .flat_map(|field| field.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
@@ -98,11 +88,8 @@ pub(super) enum Site {
 /// `Sec-Fetch-Site` alone decides where it is sent: a proxy that rewrites `Host` makes the origin
 /// look foreign when it is not.
 pub(super) fn site(headers: &HeaderMap) -> Site {
-    let text = |name| {
-        headers
-            .get(name)
-            .map(|value: &http::HeaderValue| value.to_str().unwrap_or(""))
-    };
+    let text =
+        |name| headers.get(name).map(|value: &http::HeaderValue| value.to_str().unwrap_or(""));
     if let Some(fetch_site) = headers.get("sec-fetch-site") {
         return match fetch_site.as_bytes() {
             b"same-origin" => Site::Own,
@@ -130,23 +117,11 @@ mod tests {
     #[test]
     fn a_token_stands_in_a_header_or_in_the_cookie() {
         let cases: [(&[(&str, &str)], Option<Credential<'_>>); 8] = [
+            (&[("authorization", "Bearer abc")], Some(Credential::Bearer("abc"))),
+            (&[("authorization", "bearer  abc")], Some(Credential::Bearer("abc"))),
+            (&[("cookie", "a=b; gb_session=abc")], Some(Credential::Cookie("abc"))),
             (
-                &[("authorization", "Bearer abc")],
-                Some(Credential::Bearer("abc")),
-            ),
-            (
-                &[("authorization", "bearer  abc")],
-                Some(Credential::Bearer("abc")),
-            ),
-            (
-                &[("cookie", "a=b; gb_session=abc")],
-                Some(Credential::Cookie("abc")),
-            ),
-            (
-                &[
-                    ("authorization", "Basic YTpi"),
-                    ("cookie", "gb_session=abc"),
-                ],
+                &[("authorization", "Basic YTpi"), ("cookie", "gb_session=abc")],
                 Some(Credential::Cookie("abc")),
             ),
             (
@@ -169,10 +144,7 @@ mod tests {
             (&[("sec-fetch-site", "same-origin")], Site::Own),
             (&[("sec-fetch-site", "same-site")], Site::Foreign),
             (&[("sec-fetch-site", "cross-site"), host], Site::Foreign),
-            (
-                &[("origin", "https://gateway.example:8090"), host],
-                Site::Own,
-            ),
+            (&[("origin", "https://gateway.example:8090"), host], Site::Own),
             (&[("origin", "https://evil.example"), host], Site::Foreign),
             (&[("origin", "null"), host], Site::Foreign),
             (&[("origin", "https://gateway.example:8090")], Site::Foreign),
@@ -185,10 +157,7 @@ mod tests {
 
     fn headers(fields: &[(&str, &str)]) -> HeaderMap {
         let field = |(name, value): &(&str, &str)| {
-            (
-                name.parse::<HeaderName>().unwrap(),
-                value.parse::<HeaderValue>().unwrap(),
-            )
+            (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap())
         };
         fields.iter().map(field).collect()
     }

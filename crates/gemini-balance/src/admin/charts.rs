@@ -51,11 +51,7 @@ async fn daily_usage_chart(
     State(app): State<Arc<App>>,
     Params(today): Params<Today>,
 ) -> Result<Json<ChartData<u64>>, ApiError> {
-    Ok(Json(
-        app.store
-            .daily_usage_chart(today.timezone_str, app.clock.wall_ms())
-            .await?,
-    ))
+    Ok(Json(app.store.daily_usage_chart(today.timezone_str, app.clock.wall_ms()).await?))
 }
 
 /// Answers usage by period and model.
@@ -75,11 +71,7 @@ async fn usage_stats(
         ApiError::Invalid(vec![Problem::value(Part::Query, "num_periods", words)])
     })?;
     let now_ms = app.clock.wall_ms();
-    Ok(Json(
-        app.store
-            .usage_stats(asked.measure, periods, asked.timezone_str, now_ms)
-            .await?,
-    ))
+    Ok(Json(app.store.usage_stats(asked.measure, periods, asked.timezone_str, now_ms).await?))
 }
 
 /// Answers usage by day over the last 365 days: pairs of date and number, for days with any.
@@ -95,11 +87,7 @@ async fn daily_usage_heatmap(
     Params(asked): Params<LastYear>,
 ) -> Result<Json<Vec<(String, u64)>>, ApiError> {
     let now_ms = app.clock.wall_ms();
-    Ok(Json(
-        app.store
-            .daily_usage_heatmap(asked.measure, asked.timezone_str, now_ms)
-            .await?,
-    ))
+    Ok(Json(app.store.daily_usage_heatmap(asked.measure, asked.timezone_str, now_ms).await?))
 }
 
 /// Answers successes per attempt in percent, by day and model; `null` for a day without attempts.
@@ -115,11 +103,7 @@ async fn success_rate(
     Params(asked): Params<LastDays>,
 ) -> Result<Json<ChartData<Option<f64>>>, ApiError> {
     let days = u16::try_from(asked.days.get()).unwrap_or(u16::MAX);
-    Ok(Json(
-        app.store
-            .success_rate(days, asked.timezone_str, app.clock.wall_ms())
-            .await?,
-    ))
+    Ok(Json(app.store.success_rate(days, asked.timezone_str, app.clock.wall_ms()).await?))
 }
 
 /// Answers successes per attempt in percent, by hour of the day and model; `null` for an hour
@@ -136,11 +120,7 @@ async fn hourly_success_rate(
     Params(asked): Params<LastDaysByHour>,
 ) -> Result<Json<ChartData<Option<f64>>>, ApiError> {
     let days = u16::try_from(asked.days.get()).unwrap_or(u16::MAX);
-    Ok(Json(
-        app.store
-            .hourly_success_rate(days, asked.timezone, app.clock.wall_ms())
-            .await?,
-    ))
+    Ok(Json(app.store.hourly_success_rate(days, asked.timezone, app.clock.wall_ms()).await?))
 }
 
 /// The day that it is in a zone.
@@ -220,11 +200,7 @@ struct LastDaysByHour {
     #[param(inline, default = 30)]
     days: Bounded<1, 365>,
     /// An IANA time zone.
-    #[serde(
-        default = "Zone::utc",
-        deserialize_with = "zone",
-        alias = "timezone_str"
-    )]
+    #[serde(default = "Zone::utc", deserialize_with = "zone", alias = "timezone_str")]
     #[param(value_type = String, default = "UTC")]
     timezone: Zone,
 }

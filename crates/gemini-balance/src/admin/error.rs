@@ -179,11 +179,7 @@ impl ApiError {
 
     /// The whole body of the answer.
     pub(super) fn body(&self, request_id: String) -> ErrorBody {
-        ErrorBody {
-            detail: self.detail(),
-            error: ErrorCode { code: self.code() },
-            request_id,
-        }
+        ErrorBody { detail: self.detail(), error: ErrorCode { code: self.code() }, request_id }
     }
 
     fn detail(&self) -> Detail {
@@ -296,9 +292,7 @@ impl From<SessionError> for ApiError {
 impl From<PasswordError> for ApiError {
     fn from(error: PasswordError) -> Self {
         match error {
-            PasswordError::Busy => Self::Throttled {
-                retry_after: Duration::from_secs(1),
-            },
+            PasswordError::Busy => Self::Throttled { retry_after: Duration::from_secs(1) },
             PasswordError::Hash(_) | PasswordError::Random(_) | PasswordError::Stopped => {
                 Self::internal(error)
             }
@@ -351,9 +345,7 @@ mod tests {
 
     #[test]
     fn who_must_wait_is_told_how_long() {
-        let throttled = ApiError::Throttled {
-            retry_after: Duration::from_secs(10),
-        };
+        let throttled = ApiError::Throttled { retry_after: Duration::from_secs(10) };
 
         assert_eq!(throttled.into_response().headers()[RETRY_AFTER], "10");
         let busy = ApiError::Store(StoreError::Busy).into_response();

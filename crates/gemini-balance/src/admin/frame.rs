@@ -29,13 +29,8 @@ pub(super) async fn frame(State(app): State<Arc<App>>, request: Request, next: N
         write(&mut response, &error, &request_id);
     }
     let headers = response.headers_mut();
-    for (name, value) in [
-        (CACHE_CONTROL, "no-store"),
-        (CONTENT_SECURITY_POLICY, DATA_POLICY),
-    ] {
-        headers
-            .entry(name)
-            .or_insert(HeaderValue::from_static(value));
+    for (name, value) in [(CACHE_CONTROL, "no-store"), (CONTENT_SECURITY_POLICY, DATA_POLICY)] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     if let Ok(request_id) = HeaderValue::try_from(request_id) {
         headers.insert(REQUEST_ID, request_id);

@@ -51,22 +51,24 @@ pub(super) fn media_type(headers: &HeaderMap) -> Option<String> {
 /// The whole body, up to the limit of its route.
 pub(super) async fn read(request: Request, app: &Arc<App>) -> Result<Bytes, ApiError> {
     let reading = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, app));
-    reading
-        .await
-        .map_err(|_| ApiError::BodyTimeout)?
-        .map_err(|rejection| match rejection {
-            BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
-                ApiError::BodyTooLarge
-            }
-            _ => ApiError::BodyBroken,
-        })
+    reading.await.map_err(|_| ApiError::BodyTimeout)?.map_err(|rejection| match rejection {
+        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
+            ApiError::BodyTooLarge
+        }
+        _ => ApiError::BodyBroken,
+    })
 }
 
 /// Understands a JSON body.
 pub(super) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    // A list of values in the order of the fields would do for the deserializer.
+    let is_object = body.trim_ascii_start().starts_with(b"{");
     let problem = match Json::from_bytes(body) {
-        Ok(Json(value)) => return Ok(value),
-        Err(JsonRejection::JsonDataError(error)) => Problem::told(Part::Body, &told(&error)),
+        Ok(Json(value)) if is_object => return Ok(value),
+        Err(JsonRejection::JsonDataError(error)) if is_object => {
+            Problem::told(Part::Body, &told(&error))
+        }
+        Ok(_) | Err(JsonRejection::JsonDataError(_)) => Problem::no_object(),
         Err(_) => Problem::no_json(),
     };
     Err(ApiError::Invalid(vec![problem]))
@@ -98,11 +100,7 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Params<T> {
 /// The last value of a parameter, as it was given.
 fn given(uri: &http::Uri, field: &str) -> Option<String> {
     let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri).ok()?;
-    pairs
-        .into_iter()
-        .rev()
-        .find(|(name, _)| name == field)
-        .map(|(_, value)| value)
+    pairs.into_iter().rev().find(|(name, _)| name == field).map(|(_, value)| value)
 }
 
 /// The one name in a path.
@@ -123,9 +121,7 @@ impl FromRequestParts<Arc<App>> for Name {
 
 /// What the deserializer inside a rejection says, with the path to the mistake.
 fn told(rejection: &dyn Error) -> String {
-    rejection
-        .source()
-        .map_or_else(|| rejection.to_string(), ToString::to_string)
+    rejection.source().map_or_else(|| rejection.to_string(), ToString::to_string)
 }
 
 #[cfg(test)]
@@ -146,10 +142,7 @@ mod tests {
 
     #[test]
     fn a_mistake_in_a_body_is_told_with_its_place() {
-        check(
-            "{}",
-            json!({"type": "missing", "loc": ["body", "alias"], "msg": "Field required"}),
-        );
+        check("{}", json!({"type": "missing", "loc": ["body", "alias"], "msg": "Field required"}));
         check(
             r#"{"alias": 5}"#,
             json!({"type": "type_error", "loc": ["body", "alias"],

@@ -71,21 +71,13 @@ async fn watch(
     headers: HeaderMap,
     Only(question): Only<LiveQuestion>,
 ) -> Result<Response, ApiError> {
-    let LiveQuestion {
-        format,
-        level,
-        q,
-        last_event_id,
-    } = question;
+    let LiveQuestion { format, level, q, last_event_id } = question;
     // A browser that reconnects repeats the address, so its header is the later word.
     let after_id = last_seen(&headers).or(last_event_id);
     let watcher = Watcher {
         subscription: app.live.subscribe(after_id)?,
         session_id: admin.session.id,
-        filter: Filter {
-            level: level.map_or(Level::TRACE, Level::from),
-            text: q.into_inner(),
-        },
+        filter: Filter { level: level.map_or(Level::TRACE, Level::from), text: q.into_inner() },
         format,
         heartbeat_at: Instant::now() + HEARTBEAT,
         app,
@@ -304,10 +296,7 @@ mod tests {
     #[test]
     fn missed_lines_are_an_event_of_their_own_without_an_id() {
         let mut events = String::new();
-        let filter = Filter {
-            level: Level::ERROR,
-            text: "never".to_owned(),
-        };
+        let filter = Filter { level: Level::ERROR, text: "never".to_owned() };
 
         write_event(&mut events, &Seen::Lagged(24), &filter, Format::Text);
 
@@ -316,16 +305,8 @@ mod tests {
 
     fn shown(line: &Line, level: Level, text: &str, format: Format) -> String {
         let mut events = String::new();
-        let filter = Filter {
-            level,
-            text: text.to_owned(),
-        };
-        write_event(
-            &mut events,
-            &Seen::Line(Arc::new(line.clone())),
-            &filter,
-            format,
-        );
+        let filter = Filter { level, text: text.to_owned() };
+        write_event(&mut events, &Seen::Line(Arc::new(line.clone())), &filter, format);
         events
     }
 

@@ -53,11 +53,7 @@ async fn export(
     State(app): State<Arc<App>>,
     Both(question, file): Both<LogQuestion, FileQuestion>,
 ) -> Result<Response, ApiError> {
-    let FileQuestion {
-        format,
-        limit,
-        cursor,
-    } = file;
+    let FileQuestion { format, limit, cursor } = file;
     let mut export = Export {
         store: app.store.clone(),
         question,
@@ -198,22 +194,8 @@ impl Pieces for Export {
 
 /// Writes a row of a CSV file, as RFC 4180 has it.
 fn csv_row(row: RequestLog, file: &mut String) {
-    let RequestLog {
-        id,
-        request_id,
-        request_time,
-        is_success,
-        attempt,
-        is_final,
-        ..
-    } = row;
-    let RequestLog {
-        is_stream,
-        duration_ms,
-        bytes_in,
-        bytes_out,
-        ..
-    } = row;
+    let RequestLog { id, request_id, request_time, is_success, attempt, is_final, .. } = row;
+    let RequestLog { is_stream, duration_ms, bytes_in, bytes_out, .. } = row;
     let cells = [
         id.to_string(),
         request_id,

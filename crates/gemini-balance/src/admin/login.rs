@@ -44,10 +44,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(login_route.also("/api/login"), login)
         .add(post("/api/auth/logout"), logout)
         .add(get("/api/auth/me"), me)
-        .add(
-            post("/api/auth/password").body_up_to(LOGIN_BYTES_MAX),
-            change_password,
-        )
+        .add(post("/api/auth/password").body_up_to(LOGIN_BYTES_MAX), change_password)
 }
 
 /// A session that has begun. The same token is set as an HttpOnly cookie.
@@ -137,12 +134,9 @@ async fn logout(
 ) -> Result<Response, ApiError> {
     let cookie = cookie(&app, peer, "", 0);
     let ending = Arc::clone(&app);
-    let ended = app.commands.run(async move {
-        ending
-            .sessions
-            .end(session.id, ending.clock.wall_ms())
-            .await
-    });
+    let ended = app
+        .commands
+        .run(async move { ending.sessions.end(session.id, ending.clock.wall_ms()).await });
     ended.await.ok_or_else(ApiError::panicked)??;
     Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]).into_response())
 }
@@ -185,10 +179,7 @@ async fn change_password(
     let changing = Arc::clone(&app);
     let changed = app.commands.run(async move {
         let hash = changing.password_gate.hash(change.new_password).await?;
-        changing
-            .sessions
-            .set_password(hash, changing.clock.wall_ms())
-            .await?;
+        changing.sessions.set_password(hash, changing.clock.wall_ms()).await?;
         tracing::warn!("the admin password was changed; every session has ended");
         begin(&changing).await
     });
@@ -202,8 +193,7 @@ async fn change_password(
 ///
 /// A wrong password, or too many of them.
 pub(super) async fn confirm(app: &App, peer: Peer, password: Secret) -> Result<(), ApiError> {
-    app.login_throttle
-        .admit_session(peer.address, app.clock.monotonic_ms())?;
+    app.login_throttle.admit_session(peer.address, app.clock.monotonic_ms())?;
     if !is_password(app, password).await? {
         tracing::warn!(address = %peer.address, "a wrong password within a session");
         return Err(ApiError::WrongPassword);
@@ -217,10 +207,7 @@ async fn is_password(app: &App, password: Secret) -> Result<bool, ApiError> {
     let Some(admin) = app.store.admin().await? else {
         return Ok(false);
     };
-    Ok(app
-        .password_gate
-        .verify(password, admin.password_hash)
-        .await?)
+    Ok(app.password_gate.verify(password, admin.password_hash).await?)
 }
 
 fn check_choice(password: &Secret) -> Result<(), ApiError> {
@@ -230,11 +217,7 @@ fn check_choice(password: &Secret) -> Result<(), ApiError> {
         None if is_short => format!("has fewer than {PASSWORD_CHARS_MIN} characters"),
         None => return Ok(()),
     };
-    Err(ApiError::Invalid(vec![Problem::value(
-        Part::Body,
-        "new_password",
-        &problem,
-    )]))
+    Err(ApiError::Invalid(vec![Problem::value(Part::Body, "new_password", &problem)]))
 }
 
 async fn begin(app: &App) -> Result<Opened, ApiError> {
@@ -243,11 +226,8 @@ async fn begin(app: &App) -> Result<Opened, ApiError> {
 
 fn opened_response(app: &App, peer: Peer, opened: Opened) -> Response {
     let cookie = cookie(app, peer, &opened.token, opened.life_s);
-    let token = Token {
-        access_token: opened.token,
-        token_type: "bearer",
-        expires_in: opened.life_s,
-    };
+    let token =
+        Token { access_token: opened.token, token_type: "bearer", expires_in: opened.life_s };
     ([(SET_COOKIE, cookie)], Json(token)).into_response()
 }
 
@@ -263,8 +243,6 @@ fn cookie(app: &App, peer: Peer, token: &str, life_s: i64) -> String {
 
 impl From<Throttled> for ApiError {
     fn from(throttled: Throttled) -> Self {
-        Self::Throttled {
-            retry_after: throttled.retry_after,
-        }
+        Self::Throttled { retry_after: throttled.retry_after }
     }
 }

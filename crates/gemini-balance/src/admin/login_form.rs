@@ -45,10 +45,7 @@ impl FromRequest<Arc<App>> for LoginForm {
         };
         match password {
             Some(password) => Ok(Self { password }),
-            None => Err(ApiError::Invalid(vec![Problem::missing(
-                Part::Body,
-                "password",
-            )])),
+            None => Err(ApiError::Invalid(vec![Problem::missing(Part::Body, "password")])),
         }
     }
 }
@@ -57,10 +54,8 @@ impl FromRequest<Arc<App>> for LoginForm {
 fn form_field(form: &[u8], name: &[u8]) -> Option<Secret> {
     form.split(|byte| *byte == b'&').find_map(|pair| {
         let value = pair.strip_prefix(name)?.strip_prefix(b"=")?;
-        let spaced: Vec<u8> = value
-            .iter()
-            .map(|byte| if *byte == b'+' { b' ' } else { *byte })
-            .collect();
+        let spaced: Vec<u8> =
+            value.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
         let text = percent_decode(&spaced).decode_utf8().ok()?;
         Some(Secret::new(text))
     })
@@ -70,9 +65,8 @@ fn form_field(form: &[u8], name: &[u8]) -> Option<Secret> {
 fn boundary(content_type: &str) -> Option<&str> {
     let parameters = content_type.split(';').skip(1);
     let given = parameters.filter_map(|it| it.trim().split_once('='));
-    let (_, boundary) = given
-        .into_iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("boundary"))?;
+    let (_, boundary) =
+        given.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("boundary"))?;
     Some(boundary.trim_matches('"')).filter(|boundary| !boundary.is_empty())
 }
 
@@ -91,10 +85,7 @@ fn multipart_field(form: &[u8], boundary: &str, name: &str) -> Option<Secret> {
         };
         let (head, body) = part.split_at_checked(split)?;
         let head = String::from_utf8_lossy(head);
-        if head
-            .lines()
-            .any(|line| line.contains(&quoted) || line.ends_with(&bare))
-        {
+        if head.lines().any(|line| line.contains(&quoted) || line.ends_with(&bare)) {
             let value = body.strip_prefix(b"\r\n\r\n")?;
             let value = value.strip_suffix(b"\r\n").unwrap_or(value);
             return std::str::from_utf8(value).ok().map(Secret::new);
@@ -109,10 +100,7 @@ mod tests {
 
     #[test]
     fn a_form_field_is_decoded() {
-        check_form(
-            "username=admin&password=p%40ss+word%26%C3%BC",
-            Some("p@ss word&ü"),
-        );
+        check_form("username=admin&password=p%40ss+word%26%C3%BC", Some("p@ss word&ü"));
         check_form("password=", Some(""));
         check_form("password2=x&grant_type=password", None);
         check_form("", None);

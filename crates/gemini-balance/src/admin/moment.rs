@@ -62,9 +62,7 @@ fn moment_ms(text: &str) -> Option<i64> {
 }
 
 fn checked(ms: i64) -> Option<i64> {
-    Timestamp::from_millisecond(ms)
-        .ok()
-        .map(Timestamp::as_millisecond)
+    Timestamp::from_millisecond(ms).ok().map(Timestamp::as_millisecond)
 }
 
 fn fraction_ms(number: f64) -> Option<i64> {

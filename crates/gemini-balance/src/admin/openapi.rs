@@ -56,13 +56,8 @@ fn description() -> Description {
     ] {
         description.merge(part);
     }
-    let components = description
-        .components
-        .get_or_insert_with(Components::default);
-    let bearer = HttpBuilder::new()
-        .scheme(HttpAuthScheme::Bearer)
-        .bearer_format("JWT")
-        .build();
+    let components = description.components.get_or_insert_with(Components::default);
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     components.add_security_scheme("token", SecurityScheme::Http(bearer));
     let cookie = ApiKey::Cookie(ApiKeyValue::new(COOKIE_NAME));
     components.add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));

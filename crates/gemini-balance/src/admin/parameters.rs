@@ -46,10 +46,7 @@ where
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        refuse_all_but(
-            &[A::into_params(|| None), B::into_params(|| None)].concat(),
-            &parts.uri,
-        )?;
+        refuse_all_but(&[A::into_params(|| None), B::into_params(|| None)].concat(), &parts.uri)?;
         let Params(one) = Params::from_request_parts(parts, app).await?;
         let Params(other) = Params::from_request_parts(parts, app).await?;
         Ok(Self(one, other))

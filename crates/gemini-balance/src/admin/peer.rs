@@ -38,11 +38,7 @@ impl Peer {
     fn seen(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> Self {
         let is_proxy = is_trusted(peer, trusted);
         Self {
-            address: if is_proxy {
-                forwarded(peer, headers, trusted)
-            } else {
-                peer.to_canonical()
-            },
+            address: if is_proxy { forwarded(peer, headers, trusted) } else { peer.to_canonical() },
             is_tls: is_proxy && proto(headers).is_some_and(|it| it.eq_ignore_ascii_case("https")),
         }
     }
@@ -51,18 +47,10 @@ impl Peer {
 /// The right-most address that no trusted proxy has: everything left of it is what a stranger
 /// claims. An entry that is no address ends the walk at the proxy that wrote it.
 fn forwarded(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
-    let fields: Vec<&str> = headers
-        .get_all("x-forwarded-for")
-        .iter()
-        .filter_map(|it| it.to_str().ok())
-        .collect();
+    let fields: Vec<&str> =
+        headers.get_all("x-forwarded-for").iter().filter_map(|it| it.to_str().ok()).collect();
     let mut nearest = peer;
-    for hop in fields
-        .iter()
-        .rev()
-        .flat_map(|field| field.rsplit(','))
-        .take(HOPS_MAX)
-    {
+    for hop in fields.iter().rev().flat_map(|field| field.rsplit(',')).take(HOPS_MAX) {
         let Some(address) = address(hop.trim()) else {
             return nearest.to_canonical();
         };
@@ -77,9 +65,7 @@ fn forwarded(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
 /// An address as proxies write it: alone, with a port, or with brackets.
 fn address(text: &str) -> Option<IpAddr> {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
-    bare.parse()
-        .ok()
-        .or_else(|| text.parse::<SocketAddr>().ok().map(|it| it.ip()))
+    bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|it| it.ip()))
 }
 
 /// What the nearest proxy says about how the call reached it.
@@ -104,11 +90,7 @@ mod tests {
     #[test]
     fn behind_trusted_proxies_the_right_most_stranger_counts() {
         check("10.0.0.1", &["198.51.100.1"], "198.51.100.1");
-        check(
-            "10.0.0.1",
-            &["6.6.6.6, 198.51.100.1, 10.0.0.2"],
-            "198.51.100.1",
-        );
+        check("10.0.0.1", &["6.6.6.6, 198.51.100.1, 10.0.0.2"], "198.51.100.1");
         check("10.0.0.1", &["6.6.6.6", "198.51.100.1"], "198.51.100.1");
         check("10.0.0.1", &["198.51.100.1:4711"], "198.51.100.1");
         check("10.0.0.1", &["[2001:db8::7]:443"], "2001:db8::7");
@@ -142,11 +124,7 @@ mod tests {
 
         let seen = Peer::seen(peer.parse().unwrap(), &headers, &trusted());
 
-        assert_eq!(
-            seen.address,
-            expected.parse::<IpAddr>().unwrap(),
-            "{peer} {fields:?}"
-        );
+        assert_eq!(seen.address, expected.parse::<IpAddr>().unwrap(), "{peer} {fields:?}");
     }
 
     fn trusted() -> Vec<Network> {

@@ -18,9 +18,7 @@ pub(super) trait Pieces: Send + 'static {
 
 /// A body of these pieces. Dropping it drops whatever the next one was waiting for.
 pub(super) fn body(pieces: impl Pieces) -> Body {
-    Body::new(PiecesBody {
-        step: Some(Box::pin(step(pieces))),
-    })
+    Body::new(PiecesBody { step: Some(Box::pin(step(pieces))) })
 }
 
 type Step<P> = Pin<Box<dyn Future<Output = (Option<Result<Bytes, StoreError>>, P)> + Send>>;

@@ -61,6 +61,11 @@ impl Problem {
         Self::at(Part::Body, &[], "json_invalid", "JSON decode error")
     }
 
+    /// A body that is JSON, but no object.
+    pub(super) fn no_object() -> Self {
+        Self::at(Part::Body, &[], "type_error", "Input should be an object")
+    }
+
     /// A field whose value is not accepted.
     pub(super) fn value(part: Part, field: &str, msg: &str) -> Self {
         Self::at(part, &[field], "value_error", msg)
@@ -73,14 +78,11 @@ impl Problem {
             Some((path, words)) if is_path(path) => (path, words),
             Some(_) | None => ("", told),
         };
-        let words = words
-            .split_once(" at line ")
-            .map_or(words, |(words, _)| words);
+        let words = words.split_once(" at line ").map_or(words, |(words, _)| words);
         let mut loc = vec![Step::Name(part.name().to_owned())];
         loc.extend(steps(path));
-        if let Some(field) = words
-            .strip_prefix("missing field `")
-            .and_then(|it| it.strip_suffix('`'))
+        if let Some(field) =
+            words.strip_prefix("missing field `").and_then(|it| it.strip_suffix('`'))
         {
             loc.push(Step::Name(field.to_owned()));
             return Self {
@@ -101,10 +103,7 @@ impl Problem {
 
     /// The same, with what stood there.
     pub(super) fn with_input(self, input: &str) -> Self {
-        Self {
-            input: Value::String(input.to_owned()),
-            ..self
-        }
+        Self { input: Value::String(input.to_owned()), ..self }
     }
 
     /// The last name on the way to the mistake.
@@ -185,9 +184,6 @@ mod tests {
     fn check(told: &str, kind: &str, loc: Value, msg: &str) {
         let problem = serde_json::to_value(Problem::told(Part::Body, told)).unwrap();
 
-        assert_eq!(
-            problem,
-            json!({"type": kind, "loc": loc, "msg": msg, "input": null})
-        );
+        assert_eq!(problem, json!({"type": kind, "loc": loc, "msg": msg, "input": null}));
     }
 }

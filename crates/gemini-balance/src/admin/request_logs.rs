@@ -95,10 +95,7 @@ async fn one(State(app): State<Arc<App>>, Name(name): Name) -> Result<Json<OneRe
         return Err(unknown());
     }
     let attempts = rows.into_iter().map(RequestLog::from).collect();
-    Ok(Json(OneRequest {
-        request_id: request_id.to_string(),
-        attempts,
-    }))
+    Ok(Json(OneRequest { request_id: request_id.to_string(), attempts }))
 }
 
 /// Lists what the log knows, to choose filters from.
@@ -299,10 +296,7 @@ impl LogQuestion {
         cursor: Option<Cursor>,
         limit: u32,
     ) -> Result<LogPage, StoreError> {
-        let mut page = LogPage {
-            rows: Vec::new(),
-            next: cursor,
-        };
+        let mut page = LogPage { rows: Vec::new(), next: cursor };
         let Some(filter) = self.filter(store).await? else {
             return Ok(LogPage { next: None, ..page });
         };
@@ -338,9 +332,7 @@ impl LogQuestion {
             service_key_id,
             model: self.model_name.clone(),
             is_success: self.is_success,
-            status: self
-                .status
-                .and_then(|status| u16::try_from(status.get()).ok()),
+            status: self.status.and_then(|status| u16::try_from(status.get()).ok()),
             error_kind: self.error_type.clone(),
             is_stream: self.is_stream,
             request_id: self.request_id,
@@ -357,17 +349,8 @@ impl LogQuestion {
     }
 
     fn is_only_of_time(&self) -> bool {
-        let Self {
-            request_time_start,
-            request_time_end,
-            ..
-        } = *self;
-        *self
-            == Self {
-                request_time_start,
-                request_time_end,
-                ..Self::default()
-            }
+        let Self { request_time_start, request_time_end, .. } = *self;
+        *self == Self { request_time_start, request_time_end, ..Self::default() }
     }
 }
 
@@ -390,11 +373,7 @@ impl PageQuestion {
             (Some(cursor), 0) => Ok(Place::Cursor(cursor)),
             _ => {
                 let words = "only beside filters of time; follow next_cursor instead";
-                Err(ApiError::Invalid(vec![Problem::value(
-                    Part::Query,
-                    "offset",
-                    words,
-                )]))
+                Err(ApiError::Invalid(vec![Problem::value(Part::Query, "offset", words)]))
             }
         }
     }
@@ -407,8 +386,7 @@ fn default_limit() -> Bounded<1, 1000> {
 fn request_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RequestId>, D::Error> {
     let read = RequestId::parse(&String::deserialize(deserializer)?);
     let words = "Input should be up to 32 hexadecimal digits";
-    read.map(Some)
-        .ok_or_else(|| serde::de::Error::custom(words))
+    read.map(Some).ok_or_else(|| serde::de::Error::custom(words))
 }
 
 /// Reads a `next_cursor`.
@@ -416,8 +394,7 @@ pub(super) fn cursor<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Cursor>, D::Error> {
     let read = Cursor::parse(&String::deserialize(deserializer)?);
-    read.map(Some)
-        .ok_or_else(|| serde::de::Error::custom("Input should be a next_cursor"))
+    read.map(Some).ok_or_else(|| serde::de::Error::custom("Input should be a next_cursor"))
 }
 
 fn written_range((oldest_ms, newest_ms): (i64, i64)) -> [String; 2] {

@@ -76,38 +76,22 @@ pub(super) const fn delete(path: &'static str) -> Route {
 impl Route {
     const fn new(verb: Verb, path: &'static str) -> Self {
         let (access, body_bytes_max) = (Access::Admin, BODY_BYTES_MAX);
-        Self {
-            path,
-            access,
-            alias_of: None,
-            verb,
-            body_bytes_max,
-        }
+        Self { path, access, alias_of: None, verb, body_bytes_max }
     }
 
     /// Opens the route to everybody.
     pub(super) const fn open(self) -> Self {
-        Self {
-            access: Access::Public,
-            ..self
-        }
+        Self { access: Access::Public, ..self }
     }
 
     /// Takes bodies up to this size.
     pub(super) const fn body_up_to(self, bytes: usize) -> Self {
-        Self {
-            body_bytes_max: bytes,
-            ..self
-        }
+        Self { body_bytes_max: bytes, ..self }
     }
 
     /// The same under another path.
     pub(super) const fn also(self, path: &'static str) -> Self {
-        Self {
-            path,
-            alias_of: Some(self.path),
-            ..self
-        }
+        Self { path, alias_of: Some(self.path), ..self }
     }
 
     /// The method.
@@ -143,11 +127,7 @@ pub(super) struct Routes {
 impl Routes {
     /// None yet.
     pub(super) fn new(app: Arc<App>) -> Self {
-        Self {
-            app,
-            router: Router::new(),
-            table: Vec::new(),
-        }
+        Self { app, router: Router::new(), table: Vec::new() }
     }
 
     /// Registers a route and whoever answers it.

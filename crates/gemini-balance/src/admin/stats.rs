@@ -27,15 +27,7 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 const CALENDAR_DAYS_MAX: i64 = 5 * 366;
 
 #[derive(OpenApi)]
-#[openapi(paths(
-    overview,
-    by_user_key,
-    by_service_key,
-    by_model,
-    errors,
-    timeline,
-    week_hours
-))]
+#[openapi(paths(overview, by_user_key, by_service_key, by_model, errors, timeline, week_hours))]
 pub(super) struct Document;
 
 pub(super) fn routes(routes: Routes) -> Routes {
@@ -76,11 +68,7 @@ async fn by_user_key(
     State(app): State<Arc<App>>,
     Both(range, top): Both<Range, Top>,
 ) -> Result<Json<Vec<UserKeyUsage>>, ApiError> {
-    Ok(Json(
-        app.store
-            .usage_by_user_key(range.since(&app)?, top.limit())
-            .await?,
-    ))
+    Ok(Json(app.store.usage_by_user_key(range.since(&app)?, top.limit()).await?))
 }
 
 /// Lists what each service key was used for, most attempts first.
@@ -95,11 +83,7 @@ async fn by_service_key(
     State(app): State<Arc<App>>,
     Both(range, top): Both<Range, Top>,
 ) -> Result<Json<Vec<ServiceKeyUsage>>, ApiError> {
-    Ok(Json(
-        app.store
-            .usage_by_service_key(range.since(&app)?, top.limit())
-            .await?,
-    ))
+    Ok(Json(app.store.usage_by_service_key(range.since(&app)?, top.limit()).await?))
 }
 
 /// Lists what each model was used for, most attempts first.
@@ -114,11 +98,7 @@ async fn by_model(
     State(app): State<Arc<App>>,
     Both(range, top): Both<Range, Top>,
 ) -> Result<Json<Vec<ModelUsage>>, ApiError> {
-    Ok(Json(
-        app.store
-            .usage_by_model(range.since(&app)?, top.limit())
-            .await?,
-    ))
+    Ok(Json(app.store.usage_by_model(range.since(&app)?, top.limit()).await?))
 }
 
 /// Lists how often each kind of error occurred, the most frequent first.
@@ -239,9 +219,7 @@ impl Top {
 fn calendar(range: TimeRange) -> Result<TimeRange, ApiError> {
     match range.end_ms - range.start_ms <= CALENDAR_DAYS_MAX * DAY_MS {
         true => Ok(range),
-        false => Err(problem(
-            "Input should be at most five years before the end of the range",
-        )),
+        false => Err(problem("Input should be at most five years before the end of the range")),
     }
 }
 
@@ -280,10 +258,7 @@ mod tests {
 
     #[test]
     fn the_step_suits_the_range_and_five_years_are_the_limit() {
-        let range = |days| TimeRange {
-            start_ms: 0,
-            end_ms: days * DAY_MS,
-        };
+        let range = |days| TimeRange { start_ms: 0, end_ms: days * DAY_MS };
 
         assert_eq!(step_of(range(7)), Step::Hour);
         assert_eq!(step_of(range(31)), Step::Day);
@@ -294,15 +269,9 @@ mod tests {
 
     fn check(from: Option<i64>, to: Option<i64>, expected: Option<(i64, i64)>) {
         let moment = |ms: Option<i64>| ms.map(|ms| QueryMoment { ms });
-        let range = Range {
-            from: moment(from),
-            to: moment(to),
-        };
+        let range = Range { from: moment(from), to: moment(to) };
 
-        let read = range
-            .at(NOW_MS)
-            .ok()
-            .map(|range| (range.start_ms, range.end_ms));
+        let read = range.at(NOW_MS).ok().map(|range| (range.start_ms, range.end_ms));
 
         assert_eq!(read, expected, "from {from:?} to {to:?}");
     }

@@ -169,10 +169,7 @@ struct JournalCounts {
     responses((status = 200, description = "Name and version", body = Version)),
 )]
 async fn version() -> Json<Version> {
-    Json(Version {
-        name: "gemini-balance",
-        version: env!("CARGO_PKG_VERSION"),
-    })
+    Json(Version { name: "gemini-balance", version: env!("CARGO_PKG_VERSION") })
 }
 
 /// Shows the settings in force and where each was written, without any secret.
@@ -182,10 +179,7 @@ async fn version() -> Json<Version> {
 )]
 async fn settings(State(app): State<Arc<App>>) -> Json<Settings> {
     let settings = app.config.settings.iter().map(SettingInForce::from);
-    Json(Settings {
-        settings: settings.collect(),
-        notices: app.config.notices.clone(),
-    })
+    Json(Settings { settings: settings.collect(), notices: app.config.notices.clone() })
 }
 
 impl From<&Setting> for SettingInForce {
@@ -226,12 +220,8 @@ async fn system(State(app): State<Arc<App>>) -> Result<Json<System>, ApiError> {
             user_keys: size.user_keys,
             service_keys: size.service_keys,
             log_rows: size.log_rows,
-            oldest_log_at: size
-                .log_time_ms
-                .map(|(oldest_ms, _)| Moment::from_ms(oldest_ms)),
-            newest_log_at: size
-                .log_time_ms
-                .map(|(_, newest_ms)| Moment::from_ms(newest_ms)),
+            oldest_log_at: size.log_time_ms.map(|(oldest_ms, _)| Moment::from_ms(oldest_ms)),
+            newest_log_at: size.log_time_ms.map(|(_, newest_ms)| Moment::from_ms(newest_ms)),
         },
         retention: Retention {
             log_days: storage.log_retention_days,
@@ -277,30 +267,19 @@ fn health(app: &App) -> Vec<Health> {
         0 => "",
         _ => "Request log rows cannot be written. Look at the volume of the database.",
     };
-    let parts = [
-        ("service_keys", keys),
-        ("upstream", upstream),
-        ("journal", journal),
-    ];
+    let parts = [("service_keys", keys), ("upstream", upstream), ("journal", journal)];
     // The answer itself proves that the database can be read.
     [("database", "")]
         .into_iter()
         .chain(parts)
-        .map(|(part, detail)| Health {
-            part,
-            is_ok: detail.is_empty(),
-            detail,
-        })
+        .map(|(part, detail)| Health { part, is_ok: detail.is_empty(), detail })
         .collect()
 }
 
 /// Rows of the request log that wait, and that were lost.
 fn journal_rows(app: &App) -> (u64, u64) {
     let counts = app.journal.counts();
-    (
-        counts.recorded.saturating_sub(counts.written),
-        counts.dropped,
-    )
+    (counts.recorded.saturating_sub(counts.written), counts.dropped)
 }
 
 /// The page for Prometheus, if it is to be seen on this port.

@@ -138,28 +138,16 @@ async fn create(
         let (alias, note) = (new.alias.into_inner(), new.note.into_inner());
         let expires_at_ms = new.expires_at.map(Moment::as_ms);
         let now_ms = creating.clock.wall_ms();
-        creating
-            .user_keys
-            .create(alias, note, expires_at_ms, now_ms)
-            .await
+        creating.user_keys.create(alias, note, expires_at_ms, now_ms).await
     });
     let (row, secret) =
-        created
-            .await
-            .ok_or_else(ApiError::panicked)?
-            .map_err(|error| match error {
-                CreateError::Store(error) => taken(error),
-                CreateError::Random(error) => ApiError::internal(error),
-            })?;
+        created.await.ok_or_else(ApiError::panicked)?.map_err(|error| match error {
+            CreateError::Store(error) => taken(error),
+            CreateError::Random(error) => ApiError::internal(error),
+        })?;
     tracing::info!(user.id = row.id, user.name = %row.name, "a user key was made");
     let api_key = secret.expose().to_owned();
-    Ok((
-        StatusCode::CREATED,
-        Json(UserKey {
-            api_key,
-            ..row.into()
-        }),
-    ))
+    Ok((StatusCode::CREATED, Json(UserKey { api_key, ..row.into() })))
 }
 
 /// Changes a user key, at once and for every request that follows.
@@ -186,14 +174,9 @@ async fn update(
         expires_at_ms: update.expires_at.map(|end| end.map(Moment::as_ms)),
     };
     let updating = Arc::clone(&app);
-    let updated = app
-        .commands
-        .run(async move { updating.user_keys.update(id, change).await });
-    let row = updated
-        .await
-        .ok_or_else(ApiError::panicked)?
-        .map_err(taken)?
-        .ok_or_else(not_found)?;
+    let updated = app.commands.run(async move { updating.user_keys.update(id, change).await });
+    let row =
+        updated.await.ok_or_else(ApiError::panicked)?.map_err(taken)?.ok_or_else(not_found)?;
     tracing::info!(user.id = row.id, user.name = %row.name, "a user key was changed");
     Ok(Json(row.into()))
 }
@@ -210,12 +193,9 @@ async fn update(
 async fn remove(State(app): State<Arc<App>>, Name(name): Name) -> Result<StatusCode, ApiError> {
     let id = id_of(&app, &name)?;
     let deleting = Arc::clone(&app);
-    let deleted = app.commands.run(async move {
-        deleting
-            .user_keys
-            .delete(id, deleting.clock.wall_ms())
-            .await
-    });
+    let deleted = app
+        .commands
+        .run(async move { deleting.user_keys.delete(id, deleting.clock.wall_ms()).await });
     if !deleted.await.ok_or_else(ApiError::panicked)?? {
         return Err(not_found());
     }
@@ -225,10 +205,7 @@ async fn remove(State(app): State<Arc<App>>, Name(name): Name) -> Result<StatusC
 
 /// The key that a path names, by its id or in full.
 fn id_of(app: &App, name: &str) -> Result<i64, ApiError> {
-    name.parse()
-        .ok()
-        .or_else(|| app.user_keys.id_of(name))
-        .ok_or_else(not_found)
+    name.parse().ok().or_else(|| app.user_keys.id_of(name)).ok_or_else(not_found)
 }
 
 fn not_found() -> ApiError {

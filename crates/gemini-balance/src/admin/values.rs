@@ -81,23 +81,15 @@ impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Bounded<MIN, MAX>
             let words = format!("Input should be greater than or equal to {MIN}");
             return Err(serde::de::Error::custom(words));
         }
-        u32::try_from(number)
-            .ok()
-            .filter(|number| *number <= MAX)
-            .map(Self)
-            .ok_or_else(|| {
-                serde::de::Error::custom(format!("Input should be less than or equal to {MAX}"))
-            })
+        u32::try_from(number).ok().filter(|number| *number <= MAX).map(Self).ok_or_else(|| {
+            serde::de::Error::custom(format!("Input should be less than or equal to {MAX}"))
+        })
     }
 }
 
 impl<const MIN: u32, const MAX: u32> PartialSchema for Bounded<MIN, MAX> {
     fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new()
-            .schema_type(Type::Integer)
-            .minimum(Some(MIN))
-            .maximum(Some(MAX))
-            .into()
+        ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(MIN)).maximum(Some(MAX)).into()
     }
 }
 
@@ -174,10 +166,7 @@ mod tests {
             (r#""  ""#, "String should not be blank"),
             (r#""a\r\n""#, "String should not contain control characters"),
         ] {
-            assert!(
-                alias(text).unwrap_err().to_string().starts_with(problem),
-                "{text}"
-            );
+            assert!(alias(text).unwrap_err().to_string().starts_with(problem), "{text}");
         }
         assert!(from_str::<Text<0, 3>>(r#""""#).is_ok());
     }

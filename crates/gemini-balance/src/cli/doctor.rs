@@ -40,11 +40,7 @@ pub(super) async fn run(config: &Config, clock: &Clock) -> anyhow::Result<ExitCo
             }
         }
     }
-    Ok(if is_well {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn port(config: &Config) -> Finding {
@@ -80,9 +76,7 @@ async fn stored(config: &Config, clock: &Clock) -> Vec<Finding> {
     let users = data.store.user_keys().await.map_or(0, |users| users.len());
     data.store.close().await;
     let counts = keys.counts();
-    let mut findings = vec![Finding::Good(
-        "database and secrets belong together".to_owned(),
-    )];
+    let mut findings = vec![Finding::Good("database and secrets belong together".to_owned())];
     findings.push(match (loaded, counts.active) {
         (Err(error), _) => Finding::Bad {
             what: format!("the service keys cannot be read: {error}"),
@@ -93,10 +87,9 @@ async fn stored(config: &Config, clock: &Clock) -> Vec<Finding> {
             remedy: "add one with `gemini-balance keys add`, or see `keys list` and `keys test`"
                 .to_owned(),
         },
-        (Ok(()), active) => Finding::Good(format!(
-            "{active} of {} service keys are active",
-            counts.total
-        )),
+        (Ok(()), active) => {
+            Finding::Good(format!("{active} of {} service keys are active", counts.total))
+        }
     });
     findings.push(if users == 0 {
         Finding::Bad {
@@ -128,10 +121,7 @@ async fn upstream(config: &Config, clock: &Clock, dialect: Dialect) -> Finding {
         Dialect::Gemini => "/v1beta/models",
         Dialect::OpenAi => "/models",
     });
-    match client
-        .send(dialect, &question, &Arc::new(Secret::new("doctor")))
-        .await
-    {
+    match client.send(dialect, &question, &Arc::new(Secret::new("doctor"))).await {
         Ok(answer) => Finding::Good(format!("{base} answers ({})", answer.status().as_u16())),
         Err(error) => bad(&error),
     }

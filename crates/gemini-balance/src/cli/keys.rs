@@ -46,16 +46,8 @@ pub(super) async fn run(
 ) -> anyhow::Result<ExitCode> {
     let data = data::open(config, clock).await?;
     let outcome = match command {
-        Command::Add {
-            keys,
-            project,
-            tier,
-        } => {
-            let common = Common {
-                project,
-                tier,
-                ..Common::default()
-            };
+        Command::Add { keys, project, tier } => {
+            let common = Common { project, tier, ..Common::default() };
             add(&data, keys, common, clock).await
         }
         Command::List => list(&data, config, clock).await,
@@ -89,14 +81,8 @@ async fn add(
         }
     }
     let (added, duplicates, invalid) = counts;
-    say(&format!(
-        "{added} added, {duplicates} there already, {invalid} invalid"
-    ));
-    Ok(if invalid == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    say(&format!("{added} added, {duplicates} there already, {invalid} invalid"));
+    Ok(if invalid == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Lines from standard input, without the blank ones.
@@ -105,9 +91,7 @@ fn read_lines() -> anyhow::Result<Vec<String>> {
     if std::io::stdin().is_terminal() {
         say("One key per line; end with Ctrl-D:");
     }
-    std::io::stdin()
-        .read_to_string(&mut text)
-        .context("cannot read standard input")?;
+    std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     Ok(lines.map(str::to_owned).collect())
 }
@@ -154,22 +138,12 @@ async fn test(data: &Data, config: &Config, clock: &Clock) -> anyhow::Result<Exi
         };
         let (probed, key) = tested.context("a test failed")?;
         failed += u32::from(!probed.is_ok);
-        progress.suspend(|| {
-            say(&format!(
-                "{}  {}  {}",
-                key.identifier,
-                key.brief,
-                words(&probed)
-            ))
-        });
+        let line = format!("{}  {}  {}", key.identifier, key.brief, words(&probed));
+        progress.suspend(|| say(&line));
         progress.inc(1);
     }
     progress.finish_and_clear();
-    Ok(if failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn words(probed: &Probed) -> String {

@@ -33,10 +33,7 @@ async fn set(data: &data::Data, clock: &Clock) -> anyhow::Result<ExitCode> {
         );
     }
     let mut line = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut line)
-        .context("cannot read standard input")?;
+    std::io::stdin().lock().read_line(&mut line).context("cannot read standard input")?;
     let typed = line.trim_end_matches(['\r', '\n']);
     let (secret, is_made) = match typed.chars().count() {
         0 => (crate::random::random_password()?, true),
@@ -47,10 +44,7 @@ async fn set(data: &data::Data, clock: &Clock) -> anyhow::Result<ExitCode> {
     };
     data::ensure_password(&data.store, Some(&secret), clock).await?;
     if is_made {
-        say(&format!(
-            "Admin password (shown only now): {}",
-            secret.expose()
-        ));
+        say(&format!("Admin password (shown only now): {}", secret.expose()));
     } else {
         say("The password is set; every session has ended.");
     }

@@ -58,10 +58,7 @@ impl Stop {
 fn greet(running: &Running) {
     let url = format!("http://{}", reachable(running.address()));
     say("");
-    say(&format!(
-        "  Gemini Balance {} serves on {url}",
-        env!("CARGO_PKG_VERSION")
-    ));
+    say(&format!("  Gemini Balance {} serves on {url}", env!("CARGO_PKG_VERSION")));
     if let Some(password) = running.first_password() {
         say("");
         say(&format!("  Admin password: {}", password.expose()));

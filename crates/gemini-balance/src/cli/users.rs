@@ -40,21 +40,13 @@ pub(super) async fn run(
 async fn add(data: &Data, name: String, note: String, clock: &Clock) -> anyhow::Result<ExitCode> {
     let keys = UserKeys::load(data.store.clone(), Arc::clone(&data.vault)).await?;
     let (row, secret) = keys.create(name, note, None, clock.wall_ms()).await?;
-    say(&format!(
-        "{} (shown only now): {}",
-        row.name,
-        secret.expose()
-    ));
+    say(&format!("{} (shown only now): {}", row.name, secret.expose()));
     Ok(ExitCode::SUCCESS)
 }
 
 async fn list(data: &Data) -> anyhow::Result<ExitCode> {
     for key in data.store.user_keys().await? {
-        let state = if key.is_enabled {
-            "enabled"
-        } else {
-            "disabled"
-        };
+        let state = if key.is_enabled { "enabled" } else { "disabled" };
         say(&format!(
             "{:>5}  {:<30}  {}  {state}  {} calls, {} tokens",
             key.id, key.name, key.brief, key.calls, key.tokens

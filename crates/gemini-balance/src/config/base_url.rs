@@ -10,10 +10,8 @@ use http::uri::Authority;
 use crate::config::network::Reach;
 use crate::config::reader::Kind;
 
-pub(super) const BASE_URL: Kind<BaseUrl> = Kind {
-    form: "URL, http or https",
-    parse: |text| text.parse(),
-};
+pub(super) const BASE_URL: Kind<BaseUrl> =
+    Kind { form: "URL, http or https", parse: |text| text.parse() };
 
 /// Where an upstream's paths begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,12 +29,7 @@ pub struct BaseUrl {
 impl BaseUrl {
     /// An `https` base without a port of its own.
     pub(super) fn https(host: &str, path: &str) -> Self {
-        Self {
-            is_https: true,
-            host: host.to_owned(),
-            port: 443,
-            path: path.to_owned(),
-        }
+        Self { is_https: true, host: host.to_owned(), port: 443, path: path.to_owned() }
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -51,22 +44,13 @@ impl BaseUrl {
         if authority.as_str().contains('@') || text.contains(['?', '#']) {
             return Err(problem.to_owned());
         }
-        let host = authority
-            .host()
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .to_lowercase();
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_lowercase();
         let own_port = if is_https { 443 } else { 80 };
         let port = written_port(authority)?.unwrap_or(own_port);
         if host.is_empty() {
             return Err(problem.to_owned());
         }
-        Ok(Self {
-            is_https,
-            host,
-            port,
-            path: uri.path().trim_end_matches('/').to_owned(),
-        })
+        Ok(Self { is_https, host, port, path: uri.path().trim_end_matches('/').to_owned() })
     }
 
     /// Host and port as they stand in a `Host` header: the port only when it is not the scheme's.
@@ -77,11 +61,7 @@ impl BaseUrl {
             Ok(IpAddr::V4(_)) | Err(_) => self.host.clone(),
         };
         let own_port = if self.is_https { 443 } else { 80 };
-        if self.port == own_port {
-            host
-        } else {
-            format!("{host}:{}", self.port)
-        }
+        if self.port == own_port { host } else { format!("{host}:{}", self.port) }
     }
 
     /// The address, when the host is one and needs no name service.
@@ -147,10 +127,7 @@ mod tests {
         for (text, written) in [
             ("https://generativelanguage.googleapis.com", None),
             ("https://Example.ORG/", Some("https://example.org")),
-            (
-                "https://example.org:443/v1beta/openai/",
-                Some("https://example.org/v1beta/openai"),
-            ),
+            ("https://example.org:443/v1beta/openai/", Some("https://example.org/v1beta/openai")),
             ("http://example.org:8080/a/b", None),
             ("http://[2001:db8::1]:8080/a", None),
             ("http://[2001:db8::1]", None),
@@ -160,10 +137,7 @@ mod tests {
             assert_eq!(base_url.to_string(), written.unwrap_or(text));
         }
         let base_url = BaseUrl::parse("http://[2001:db8::1]:8080/a").unwrap();
-        assert_eq!(
-            (base_url.host.as_str(), base_url.port),
-            ("2001:db8::1", 8080)
-        );
+        assert_eq!((base_url.host.as_str(), base_url.port), ("2001:db8::1", 8080));
     }
 
     #[test]

@@ -6,20 +6,13 @@ use http::HeaderValue;
 use crate::config::reader::Kind;
 use crate::secret::Secret;
 
-pub(super) const PASSWORD: Kind<Option<Secret>> = Kind {
-    form: "text, no published default",
-    parse: password,
-};
+pub(super) const PASSWORD: Kind<Option<Secret>> =
+    Kind { form: "text, no published default", parse: password };
 
-pub(super) const SIGNING_SECRET: Kind<Option<Secret>> = Kind {
-    form: "text, at least 32 bytes",
-    parse: signing_secret,
-};
+pub(super) const SIGNING_SECRET: Kind<Option<Secret>> =
+    Kind { form: "text, at least 32 bytes", parse: signing_secret };
 
-pub(super) const HEADER_SECRET: Kind<Option<Secret>> = Kind {
-    form: "text",
-    parse: header_secret,
-};
+pub(super) const HEADER_SECRET: Kind<Option<Secret>> = Kind { form: "text", parse: header_secret };
 
 /// Compared without case, spaces and punctuation.
 const PASSWORDS: [&str; 22] = [
@@ -80,14 +73,10 @@ fn password(text: &str) -> Result<Option<Secret>, String> {
         return Err(format!("is empty: {advice}"));
     }
     if PASSWORDS.contains(&letters(text).as_str()) {
-        return Err(format!(
-            "is a published default that opens the door to everybody: {advice}"
-        ));
+        return Err(format!("is a published default that opens the door to everybody: {advice}"));
     }
     if text.len() > PASSWORD_BYTES_MAX {
-        return Err(format!(
-            "is longer than {PASSWORD_BYTES_MAX} bytes: {advice}"
-        ));
+        return Err(format!("is longer than {PASSWORD_BYTES_MAX} bytes: {advice}"));
     }
     Ok(Some(Secret::new(text)))
 }
@@ -100,15 +89,10 @@ fn signing_secret(text: &str) -> Result<Option<Secret>, String> {
             "is shorter than {SECRET_BYTES_MIN} bytes and can be guessed: {advice}"
         ));
     }
-    let distinct = text
-        .bytes()
-        .collect::<std::collections::BTreeSet<u8>>()
-        .len();
+    let distinct = text.bytes().collect::<std::collections::BTreeSet<u8>>().len();
     let plain = letters(text);
     if distinct < DISTINCT_BYTES_MIN || EXAMPLE_SECRETS.iter().any(|known| plain.contains(known)) {
-        return Err(format!(
-            "is a published example and can be guessed: {advice}"
-        ));
+        return Err(format!("is a published example and can be guessed: {advice}"));
     }
     Ok(Some(Secret::new(text)))
 }
@@ -121,10 +105,7 @@ fn header_secret(text: &str) -> Result<Option<Secret>, String> {
 }
 
 fn letters(text: &str) -> String {
-    text.chars()
-        .filter(|letter| letter.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect()
+    text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]
@@ -133,15 +114,7 @@ mod tests {
 
     #[test]
     fn published_passwords_are_refused_in_every_spelling() {
-        for text in [
-            "",
-            "admin",
-            "Admin",
-            "ADMIN!",
-            "change_me",
-            "change-me",
-            "your-password",
-        ] {
+        for text in ["", "admin", "Admin", "ADMIN!", "change_me", "change-me", "your-password"] {
             assert!(password(text).is_err(), "{text}");
         }
         assert!(password(&"x".repeat(1_025)).is_err());

@@ -330,15 +330,7 @@ impl std::error::Error for ConfigErrors {}
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (
-            index,
-            ConfigError {
-                name,
-                source,
-                problem,
-            },
-        ) in self.0.iter().enumerate()
-        {
+        for (index, ConfigError { name, source, problem }) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "\n" };
             write!(f, "{separator}{name} ({source}): {problem}")?;
         }

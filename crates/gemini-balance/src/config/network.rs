@@ -6,10 +6,8 @@ use std::str::FromStr;
 
 use crate::config::reader::Kind;
 
-pub(super) const NETWORK: Kind<Network> = Kind {
-    form: "addresses or networks such as 10.0.0.0/8",
-    parse: |text| text.parse(),
-};
+pub(super) const NETWORK: Kind<Network> =
+    Kind { form: "addresses or networks such as 10.0.0.0/8", parse: |text| text.parse() };
 
 /// All addresses that share their first bits: `10.0.0.0/8`, or one address alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,9 +44,7 @@ impl FromStr for Network {
         let address: IpAddr = address.parse().map_err(|_| problem())?;
         let bits = if address.is_ipv4() { 32 } else { 128 };
         let prefix = prefix.unwrap_or(bits);
-        (prefix <= bits)
-            .then_some(Self { address, prefix })
-            .ok_or_else(problem)
+        (prefix <= bits).then_some(Self { address, prefix }).ok_or_else(problem)
     }
 }
 
@@ -119,9 +115,7 @@ fn untranslated(address: IpAddr) -> IpAddr {
 }
 
 fn lies_in(address: IpAddr, network: &str) -> bool {
-    network
-        .parse::<Network>()
-        .is_ok_and(|network| network.contains(address))
+    network.parse::<Network>().is_ok_and(|network| network.contains(address))
 }
 
 #[cfg(test)]
@@ -143,29 +137,16 @@ mod tests {
 
     #[test]
     fn what_is_no_network_is_refused() {
-        for text in [
-            "",
-            "10.0.0.0/33",
-            "10.0.0/8",
-            "::/129",
-            "10.0.0.0/-1",
-            "example.org",
-        ] {
+        for text in ["", "10.0.0.0/33", "10.0.0/8", "::/129", "10.0.0.0/-1", "example.org"] {
             assert!(text.parse::<Network>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn private_addresses_need_a_wider_reach() {
-        for address in [
-            "127.0.0.1",
-            "10.1.2.3",
-            "172.31.0.1",
-            "192.168.1.1",
-            "100.64.0.1",
-            "::1",
-            "fd00::1",
-        ] {
+        for address in
+            ["127.0.0.1", "10.1.2.3", "172.31.0.1", "192.168.1.1", "100.64.0.1", "::1", "fd00::1"]
+        {
             check_reach(address, false, true);
         }
         check_reach("::ffff:127.0.0.1", false, true);
@@ -200,11 +181,7 @@ mod tests {
     fn check_contains(network: &str, address: &str, expected: bool) {
         let network: Network = network.parse().unwrap();
 
-        assert_eq!(
-            network.contains(address.parse().unwrap()),
-            expected,
-            "{network} {address}"
-        );
+        assert_eq!(network.contains(address.parse().unwrap()), expected, "{network} {address}");
     }
 
     fn check_reach(address: &str, is_public: bool, is_allowed: bool) {

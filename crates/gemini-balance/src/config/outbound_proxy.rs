@@ -12,10 +12,8 @@ use crate::config::network::Network;
 use crate::config::reader::Kind;
 use crate::secret::Secret;
 
-pub(super) const PROXY_URL: Kind<ProxyUrl> = Kind {
-    form: "URL, http, socks5 or socks5h",
-    parse: |text| text.parse(),
-};
+pub(super) const PROXY_URL: Kind<ProxyUrl> =
+    Kind { form: "URL, http, socks5 or socks5h", parse: |text| text.parse() };
 
 pub(super) const NO_PROXY: Kind<NoProxy> = Kind {
     form: "domains, addresses, networks or *",
@@ -37,17 +35,11 @@ impl OutboundProxy {
     /// The proxy to take to `upstream`. This machine itself is never reached through one.
     #[must_use]
     pub fn towards(&self, upstream: &BaseUrl) -> Option<&ProxyUrl> {
-        let is_local = upstream
-            .address()
-            .is_some_and(|address| address.is_loopback());
+        let is_local = upstream.address().is_some_and(|address| address.is_loopback());
         if is_local || self.bypass.iter().any(|rule| rule.matches(upstream)) {
             return None;
         }
-        if upstream.is_https {
-            self.https.as_ref()
-        } else {
-            self.http.as_ref()
-        }
+        if upstream.is_https { self.https.as_ref() } else { self.http.as_ref() }
     }
 }
 
@@ -92,22 +84,13 @@ impl ProxyUrl {
             None => (None, authority),
         };
         let address: Authority = address.parse().map_err(|_| problem)?;
-        let host = address
-            .host()
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .to_owned();
+        let host = address.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         let port = base_url::written_port(&address)?.unwrap_or(own_port);
         let credentials = user_info.map(credentials).transpose()?;
         if host.is_empty() {
             return Err(problem.to_owned());
         }
-        Ok(Self {
-            scheme,
-            host,
-            port,
-            credentials,
-        })
+        Ok(Self { scheme, host, port, credentials })
     }
 }
 
@@ -135,17 +118,9 @@ impl fmt::Display for ProxyUrl {
             ProxyScheme::Socks5 => "socks5",
             ProxyScheme::Socks5h => "socks5h",
         };
-        let credentials = if self.credentials.is_some() {
-            "[secret]@"
-        } else {
-            ""
-        };
+        let credentials = if self.credentials.is_some() { "[secret]@" } else { "" };
         let host = &self.host;
-        let host = if host.contains(':') {
-            format!("[{host}]")
-        } else {
-            host.clone()
-        };
+        let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
         write!(f, "{scheme}://{credentials}{host}:{}", self.port)
     }
 }
@@ -169,9 +144,9 @@ impl NoProxy {
                 .host
                 .strip_suffix(domain)
                 .is_some_and(|rest| rest.is_empty() || rest.ends_with('.')),
-            Self::Network(network) => upstream
-                .address()
-                .is_some_and(|address| network.contains(address)),
+            Self::Network(network) => {
+                upstream.address().is_some_and(|address| network.contains(address))
+            }
         }
     }
 }
@@ -190,10 +165,7 @@ impl FromStr for NoProxy {
         if host == "*" {
             return Ok(Self::All);
         }
-        let domain = host
-            .trim_start_matches("*.")
-            .trim_start_matches('.')
-            .to_lowercase();
+        let domain = host.trim_start_matches("*.").trim_start_matches('.').to_lowercase();
         Ok(Self::Domain(domain))
     }
 }
@@ -204,10 +176,7 @@ mod tests {
 
     #[test]
     fn proxies_are_read_as_people_write_them() {
-        check_parse(
-            "http://proxy.example:3128",
-            ("http://proxy.example:3128", None),
-        );
+        check_parse("http://proxy.example:3128", ("http://proxy.example:3128", None));
         check_parse("proxy.example:3128", ("http://proxy.example:3128", None));
         check_parse("http://proxy.example/", ("http://proxy.example:80", None));
         check_parse("socks5://10.0.0.1", ("socks5://10.0.0.1:1080", None));

@@ -32,14 +32,7 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(sources: Sources, dir: &'a Path, mistakes: Vec<ConfigError>) -> Self {
-        Self {
-            sources,
-            dir,
-            section: "",
-            settings: Vec::new(),
-            mistakes,
-            notices: Vec::new(),
-        }
+        Self { sources, dir, section: "", settings: Vec::new(), mistakes, notices: Vec::new() }
     }
 
     /// The configuration with what was seen, or everything that was wrong.
@@ -51,11 +44,7 @@ impl<'a> Reader<'a> {
             .collect();
         for name in self.sources.unknown_in_file(&known) {
             let problem = "is no setting; see docs/configuration.md for those there are".to_owned();
-            self.mistakes.push(ConfigError {
-                name,
-                source: Source::File,
-                problem,
-            });
+            self.mistakes.push(ConfigError { name, source: Source::File, problem });
         }
         if !self.mistakes.is_empty() {
             return Err(ConfigErrors(self.mistakes));
@@ -72,15 +61,8 @@ impl<'a> Reader<'a> {
 
     /// A mistake that shows only when several settings are looked at together.
     pub(super) fn mistake(&mut self, name: &'static str, problem: impl Into<String>) {
-        let source = self
-            .sources
-            .find(&[name])
-            .map_or(Source::Default, |written| written.source);
-        self.mistakes.push(ConfigError {
-            name: name.to_owned(),
-            source,
-            problem: problem.into(),
-        });
+        let source = self.sources.find(&[name]).map_or(Source::Default, |written| written.source);
+        self.mistakes.push(ConfigError { name: name.to_owned(), source, problem: problem.into() });
     }
 
     /// A whole number.
@@ -96,12 +78,7 @@ impl<'a> Reader<'a> {
             let number = text.parse().ok().filter(|number| range.contains(number));
             number.ok_or_else(|| format!("must be a whole number, {form}"))
         };
-        let declared = Declared {
-            names,
-            form: form.clone(),
-            default: default.to_string(),
-            doc,
-        };
+        let declared = Declared { names, form: form.clone(), default: default.to_string(), doc };
         self.read(declared, as_written(parse)).unwrap_or(default)
     }
 
@@ -119,12 +96,7 @@ impl<'a> Reader<'a> {
             let ms = milliseconds(text).filter(|ms| range_ms.contains(ms));
             ms.ok_or_else(|| format!("must be {form}"))
         };
-        let declared = Declared {
-            names,
-            form: form.clone(),
-            default: seconds(default_ms),
-            doc,
-        };
+        let declared = Declared { names, form: form.clone(), default: seconds(default_ms), doc };
         self.read(declared, as_written(parse)).unwrap_or(default_ms)
     }
 
@@ -136,12 +108,7 @@ impl<'a> Reader<'a> {
             _ => Err("must be true or false".to_owned()),
         };
         let form = "true or false".to_owned();
-        let declared = Declared {
-            names,
-            form,
-            default: default.to_string(),
-            doc,
-        };
+        let declared = Declared { names, form, default: default.to_string(), doc };
         self.read(declared, as_written(parse)).unwrap_or(default)
     }
 
@@ -153,27 +120,14 @@ impl<'a> Reader<'a> {
         words: &[(&'static str, T)],
         doc: &'static str,
     ) -> T {
-        let form = words
-            .iter()
-            .map(|(word, _)| *word)
-            .collect::<Vec<_>>()
-            .join(", ");
+        let form = words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
         let parse = |text: &str| {
-            let found = words
-                .iter()
-                .find(|(word, _)| word.eq_ignore_ascii_case(text));
-            found
-                .map(|(_, value)| *value)
-                .ok_or_else(|| format!("must be one of {form}"))
+            let found = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
+            found.map(|(_, value)| *value).ok_or_else(|| format!("must be one of {form}"))
         };
         let default_word = words.iter().find(|(_, value)| *value == default);
         let default_word = default_word.map_or("", |(word, _)| *word).to_owned();
-        let declared = Declared {
-            names,
-            form: form.clone(),
-            default: default_word,
-            doc,
-        };
+        let declared = Declared { names, form: form.clone(), default: default_word, doc };
         self.read(declared, as_written(parse)).unwrap_or(default)
     }
 
@@ -186,14 +140,8 @@ impl<'a> Reader<'a> {
         doc: &'static str,
     ) -> T {
         let form = kind.form.to_owned();
-        let declared = Declared {
-            names,
-            form,
-            default: default.to_string(),
-            doc,
-        };
-        self.read(declared, |text| (kind.parse)(text).map(displayed))
-            .unwrap_or(default)
+        let declared = Declared { names, form, default: default.to_string(), doc };
+        self.read(declared, |text| (kind.parse)(text).map(displayed)).unwrap_or(default)
     }
 
     /// A value of a kind that may be absent.
@@ -203,54 +151,32 @@ impl<'a> Reader<'a> {
         kind: &Kind<T>,
         doc: &'static str,
     ) -> Option<T> {
-        let declared = Declared {
-            names,
-            form: kind.form.to_owned(),
-            default: String::new(),
-            doc,
-        };
+        let declared = Declared { names, form: kind.form.to_owned(), default: String::new(), doc };
         self.read(declared, |text| (kind.parse)(text).map(displayed))
     }
 
     /// Any number of values of a kind, separated by commas or spaces.
     pub(super) fn list<T>(&mut self, names: Names, kind: &Kind<T>, doc: &'static str) -> Vec<T> {
         let parse = |text: &str| {
-            let items = text
-                .split([',', ' '])
-                .map(str::trim)
-                .filter(|item| !item.is_empty());
+            let items = text.split([',', ' ']).map(str::trim).filter(|item| !item.is_empty());
             items.map(kind.parse).collect()
         };
         let form = format!("list of {}", kind.form);
-        let declared = Declared {
-            names,
-            form,
-            default: String::new(),
-            doc,
-        };
+        let declared = Declared { names, form, default: String::new(), doc };
         self.read(declared, as_written(parse)).unwrap_or_default()
     }
 
     /// A path; a relative one is taken from the working directory.
     pub(super) fn path(&mut self, names: Names, default: &str, doc: &'static str) -> PathBuf {
-        let declared = Declared {
-            names,
-            form: "path".to_owned(),
-            default: default.to_owned(),
-            doc,
-        };
+        let declared =
+            Declared { names, form: "path".to_owned(), default: default.to_owned(), doc };
         let path = self.read(declared, as_written(|text| Ok(PathBuf::from(text))));
         self.dir.join(path.unwrap_or_else(|| default.into()))
     }
 
     /// A path that may be absent.
     pub(super) fn optional_path(&mut self, names: Names, doc: &'static str) -> Option<PathBuf> {
-        let declared = Declared {
-            names,
-            form: "path".to_owned(),
-            default: String::new(),
-            doc,
-        };
+        let declared = Declared { names, form: "path".to_owned(), default: String::new(), doc };
         let path = self.read(declared, as_written(|text| Ok(PathBuf::from(text))));
         path.map(|path| self.dir.join(path))
     }
@@ -263,19 +189,12 @@ impl<'a> Reader<'a> {
         kind: &Kind<Option<Secret>>,
         doc: &'static str,
     ) -> Option<Secret> {
-        let declared = Declared {
-            names,
-            form: kind.form.to_owned(),
-            default: String::new(),
-            doc,
-        };
+        let declared = Declared { names, form: kind.form.to_owned(), default: String::new(), doc };
         let parsed = self.sources.find(names).map(|written| Parsed {
             name: written.name,
             source: written.source,
             outcome: (kind.parse)(written.text).map(|secret| {
-                let shown = secret
-                    .as_ref()
-                    .map_or_else(String::new, ToString::to_string);
+                let shown = secret.as_ref().map_or_else(String::new, ToString::to_string);
                 (secret, shown)
             }),
         });
@@ -284,16 +203,10 @@ impl<'a> Reader<'a> {
 
     /// A setting of the Python version that has no effect: accepted, and said once.
     pub(super) fn without_effect(&mut self, names: Names, doc: &'static str) {
-        let declared = Declared {
-            names,
-            form: "anything".to_owned(),
-            default: String::new(),
-            doc,
-        };
+        let declared = Declared { names, form: "anything".to_owned(), default: String::new(), doc };
         let name = declared.name();
         if self.read(declared, as_written(|_| Ok(()))).is_some() {
-            self.notices
-                .push(format!("{name} has no effect and can be removed"));
+            self.notices.push(format!("{name} has no effect and can be removed"));
         }
     }
 
@@ -318,21 +231,11 @@ impl<'a> Reader<'a> {
     fn settle<T>(&mut self, declared: Declared, parsed: Option<Parsed<T>>) -> Option<T> {
         let (value, shown, source) = match parsed {
             None => (None, declared.default.clone(), Source::Default),
-            Some(Parsed {
-                outcome: Ok((value, shown)),
-                source,
-                ..
-            }) => (Some(value), shown, source),
-            Some(Parsed {
-                outcome: Err(problem),
-                source,
-                name,
-            }) => {
-                self.mistakes.push(ConfigError {
-                    name: name.to_owned(),
-                    source,
-                    problem,
-                });
+            Some(Parsed { outcome: Ok((value, shown)), source, .. }) => {
+                (Some(value), shown, source)
+            }
+            Some(Parsed { outcome: Err(problem), source, name }) => {
+                self.mistakes.push(ConfigError { name: name.to_owned(), source, problem });
                 (None, String::new(), source)
             }
         };
@@ -398,9 +301,5 @@ fn milliseconds(text: &str) -> Option<u64> {
         return None;
     }
     let fraction_ms: u64 = format!("{fraction:0<3}").parse().ok()?;
-    whole
-        .parse::<u64>()
-        .ok()?
-        .checked_mul(1_000)?
-        .checked_add(fraction_ms)
+    whole.parse::<u64>().ok()?.checked_mul(1_000)?.checked_add(fraction_ms)
 }

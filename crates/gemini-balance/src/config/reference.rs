@@ -51,11 +51,8 @@ pub fn configuration_page() -> String {
             "" => String::new(),
             default => format!("`{default}`"),
         };
-        let aliases: String = setting
-            .aliases
-            .iter()
-            .map(|alias| format!(" Also `{alias}`."))
-            .collect();
+        let aliases: String =
+            setting.aliases.iter().map(|alias| format!(" Also `{alias}`.")).collect();
         page.push_str(&format!(
             "| `{}` | {} | {default} | {}{aliases} |\n",
             setting.name, setting.form, setting.doc
@@ -83,10 +80,7 @@ pub fn env_example() -> String {
 fn declared() -> Vec<Setting> {
     let mut reader = Reader::new(Sources::default(), Path::new(""), Vec::new());
     let config = settings::read(&mut reader);
-    reader
-        .finish(config)
-        .map(|config| config.settings)
-        .unwrap_or_default()
+    reader.finish(config).map(|config| config.settings).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -119,16 +113,12 @@ mod tests {
         assert_eq!(names.len(), count);
         assert!(count > 60);
         assert!(
-            settings
-                .iter()
-                .all(|setting| !setting.form.is_empty() && setting.doc.ends_with('.'))
+            settings.iter().all(|setting| !setting.form.is_empty() && setting.doc.ends_with('.'))
         );
     }
 
     fn check(file: &str, expected: &str) {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../..")
-            .join(file);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file);
         if std::env::var_os("UPDATE_DOCS").is_some() {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, expected).unwrap();

@@ -26,24 +26,16 @@ const HOST: Kind<IpAddr> = Kind {
     form: "address",
     parse: |text| match text {
         "localhost" => Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-        _ => text
-            .parse()
-            .map_err(|_| "must be an address such as 127.0.0.1, 0.0.0.0 or ::".into()),
+        _ => text.parse().map_err(|_| "must be an address such as 127.0.0.1, 0.0.0.0 or ::".into()),
     },
 };
 
 const LISTEN: Kind<SocketAddr> = Kind {
     form: "address:port",
-    parse: |text| {
-        text.parse()
-            .map_err(|_| "must be address:port such as 127.0.0.1:9090".into())
-    },
+    parse: |text| text.parse().map_err(|_| "must be address:port such as 127.0.0.1:9090".into()),
 };
 
-const ORIGIN: Kind<String> = Kind {
-    form: "origins such as https://chat.example",
-    parse: origin,
-};
+const ORIGIN: Kind<String> = Kind { form: "origins such as https://chat.example", parse: origin };
 
 /// Reads every setting. What the reader has seen is put into the result by the reader.
 pub(super) fn read(reader: &mut Reader<'_>) -> Config {
@@ -169,15 +161,8 @@ fn upstream(reader: &mut Reader<'_>) -> Upstream {
         "Allows upstreams on this machine and in private networks, say a mirror of your own. \
          Link-local and metadata addresses stay forbidden.",
     );
-    let reach = if allow_private {
-        Reach::Private
-    } else {
-        Reach::Public
-    };
-    for (name, base_url) in [
-        ("GEMINI_API_BASE_URL", &gemini),
-        ("OPENAI_API_BASE_URL", &openai),
-    ] {
+    let reach = if allow_private { Reach::Private } else { Reach::Public };
+    for (name, base_url) in [("GEMINI_API_BASE_URL", &gemini), ("OPENAI_API_BASE_URL", &openai)] {
         if let Some(problem) = base_url.problem(reach) {
             reader.mistake(name, problem);
         }
@@ -218,11 +203,7 @@ fn upstream(reader: &mut Reader<'_>) -> Upstream {
 fn outbound_proxy(reader: &mut Reader<'_>) -> OutboundProxy {
     let http = reader.optional(&["HTTP_PROXY"], &PROXY_URL, "Proxy to `http` upstreams.");
     let https = reader.optional(&["HTTPS_PROXY"], &PROXY_URL, "Proxy to `https` upstreams.");
-    let all = reader.optional(
-        &["ALL_PROXY"],
-        &PROXY_URL,
-        "Proxy where neither of these is set.",
-    );
+    let all = reader.optional(&["ALL_PROXY"], &PROXY_URL, "Proxy where neither of these is set.");
     OutboundProxy {
         http: http.or_else(|| all.clone()),
         https: https.or(all),
@@ -257,12 +238,8 @@ fn limits(reader: &mut Reader<'_>) -> Limits {
             "is longer than REQUEST_TIMEOUT_SECONDS; lower it or raise that one",
         );
     }
-    let body_bytes_max = megabytes(
-        reader,
-        &["BODY_LIMIT_MB"],
-        100,
-        "Largest request body, in MiB.",
-    );
+    let body_bytes_max =
+        megabytes(reader, &["BODY_LIMIT_MB"], 100, "Largest request body, in MiB.");
     let body_budget_bytes = megabytes(
         reader,
         &["BODY_BUDGET_MB"],
@@ -449,12 +426,8 @@ fn storage(reader: &mut Reader<'_>) -> Storage {
         "Request logs beyond this size, in MiB, are removed, oldest first; `0` keeps them.",
     );
     Storage {
-        data_dir: data_dir.unwrap_or_else(|| {
-            predecessor_database
-                .parent()
-                .map(Into::into)
-                .unwrap_or_default()
-        }),
+        data_dir: data_dir
+            .unwrap_or_else(|| predecessor_database.parent().map(Into::into).unwrap_or_default()),
         predecessor_database,
         log_retention_days,
         log_bytes_max: u64::from(log_mb_max) * u64::from(BYTES_PER_MB),
@@ -505,11 +478,7 @@ fn logging(reader: &mut Reader<'_>) -> Logging {
         level,
         format,
         history_lines,
-        files: dir.map(|dir| LogFiles {
-            dir,
-            bytes_max,
-            count_max,
-        }),
+        files: dir.map(|dir| LogFiles { dir, bytes_max, count_max }),
     }
 }
 
@@ -556,7 +525,5 @@ fn origin(text: &str) -> Result<String, String> {
         return Err(problem.to_owned());
     };
     let origin = format!("{scheme}://{authority}");
-    (origin == text && !text.contains('@'))
-        .then_some(origin)
-        .ok_or_else(|| problem.to_owned())
+    (origin == text && !text.contains('@')).then_some(origin).ok_or_else(|| problem.to_owned())
 }

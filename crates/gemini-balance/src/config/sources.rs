@@ -60,9 +60,7 @@ impl Sources {
                 })
             })
         };
-        written()
-            .find(|written| !written.text.trim().is_empty())
-            .or_else(|| written().next())
+        written().find(|written| !written.text.trim().is_empty()).or_else(|| written().next())
     }
 
     /// Names in the settings file that no setting has.
@@ -160,11 +158,7 @@ fn read(path: &Path, source: Source, mistakes: &mut Vec<ConfigError>) -> Option<
         Ok(text) => Some(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => {
-            let name = if source == Source::DotEnv {
-                DOT_ENV
-            } else {
-                TOML_FILE
-            };
+            let name = if source == Source::DotEnv { DOT_ENV } else { TOML_FILE };
             mistakes.push(mistake(name, source, format!("cannot be read: {error}")));
             None
         }
@@ -172,9 +166,5 @@ fn read(path: &Path, source: Source, mistakes: &mut Vec<ConfigError>) -> Option<
 }
 
 fn mistake(name: &str, source: Source, problem: String) -> ConfigError {
-    ConfigError {
-        name: name.to_owned(),
-        source,
-        problem,
-    }
+    ConfigError { name: name.to_owned(), source, problem }
 }

@@ -13,10 +13,7 @@ fn nothing_needs_to_be_set() {
     let config = load(&dir, &[]).unwrap();
 
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8090");
-    assert_eq!(
-        config.upstream.gemini.to_string(),
-        "https://generativelanguage.googleapis.com"
-    );
+    assert_eq!(config.upstream.gemini.to_string(), "https://generativelanguage.googleapis.com");
     assert_eq!(
         config.upstream.openai.to_string(),
         "https://generativelanguage.googleapis.com/v1beta/openai"
@@ -27,18 +24,10 @@ fn nothing_needs_to_be_set() {
     assert_eq!(config.limits.body_bytes_max, 100 << 20);
     assert_eq!(config.pool.retries_max, None);
     assert_eq!(config.storage.data_dir, dir.path().join("data"));
-    assert_eq!(
-        config.storage.database(),
-        dir.path().join("data/gemini-balance.db")
-    );
+    assert_eq!(config.storage.database(), dir.path().join("data/gemini-balance.db"));
     assert!(config.admin.password.is_none());
     assert!(config.notices.is_empty());
-    assert!(
-        config
-            .settings
-            .iter()
-            .all(|setting| setting.source == Source::Default)
-    );
+    assert!(config.settings.iter().all(|setting| setting.source == Source::Default));
 }
 
 #[test]
@@ -69,10 +58,7 @@ fn an_env_file_of_the_python_version_works_as_it_is() {
 
     assert_eq!(config.upstream.openai.path, "/v1/account/name/compat");
     assert!(config.upstream.cloudflare);
-    assert_eq!(
-        config.upstream.cloudflare_authorization,
-        Some(Secret::new("Bearer cf"))
-    );
+    assert_eq!(config.upstream.cloudflare_authorization, Some(Secret::new("Bearer cf")));
     assert_eq!(config.upstream.proxy.http.unwrap().host, "proxy.example");
     assert_eq!(config.limits.request_timeout_ms, 45_000);
     assert_eq!(config.limits.concurrent_requests_max, 3);
@@ -80,20 +66,14 @@ fn an_env_file_of_the_python_version_works_as_it_is() {
     assert_eq!(config.logging.level, Level::WARN);
     assert_eq!(config.logging.history_lines, 7);
     assert_eq!(config.pool.failure_threshold, 5);
-    assert_eq!(
-        (config.pool.cool_down_ms, config.pool.cool_down_ms_max),
-        (60_000, 600_000)
-    );
+    assert_eq!((config.pool.cool_down_ms, config.pool.cool_down_ms_max), (60_000, 600_000));
     assert_eq!(config.pool.rate_limit_wait_ms, 30_000);
     assert!(config.pool.check_after_cool_down);
     assert_eq!(config.pool.check_interval_ms, 6_000);
     assert_eq!(config.pool.retries_max, Some(4));
     assert_eq!(config.pool.no_key_wait_ms, 1_500);
     assert_eq!(config.pool.lease_idle_ms_max, 200_000);
-    assert_eq!(
-        config.storage.predecessor_database,
-        Path::new("/srv/balance/sqlite.db")
-    );
+    assert_eq!(config.storage.predecessor_database, Path::new("/srv/balance/sqlite.db"));
     assert_eq!(config.storage.data_dir, Path::new("/srv/balance"));
     assert_eq!(config.admin.password, Some(Secret::new("a good one")));
     assert_eq!(config.admin.token_life_ms, 600_000);
@@ -111,11 +91,7 @@ fn an_env_file_of_the_python_version_works_as_it_is() {
 #[test]
 fn the_environment_goes_before_the_env_file_and_that_before_the_toml_file() {
     let dir = TempDir::new().unwrap();
-    fs::write(
-        dir.path().join(".env"),
-        "UVICORN_PORT=2\nWORKERS=2\nLOG_LEVEL=\n",
-    )
-    .unwrap();
+    fs::write(dir.path().join(".env"), "UVICORN_PORT=2\nWORKERS=2\nLOG_LEVEL=\n").unwrap();
     fs::write(
         dir.path().join("gemini-balance.toml"),
         "port = 3\nworkers = 3\nheartbeat_seconds = 0.25\nlog_level = \"debug\"\n\
@@ -134,27 +110,16 @@ fn the_environment_goes_before_the_env_file_and_that_before_the_toml_file() {
     assert_eq!(config.server.trusted_proxies.len(), 2);
 
     fn check(config: &Config, name: &str, (value, source): (&str, Source)) {
-        let setting = config
-            .settings
-            .iter()
-            .find(|setting| setting.name == name)
-            .unwrap();
-        assert_eq!(
-            (setting.value.as_str(), setting.source),
-            (value, source),
-            "{name}"
-        );
+        let setting = config.settings.iter().find(|setting| setting.name == name).unwrap();
+        assert_eq!((setting.value.as_str(), setting.source), (value, source), "{name}");
     }
 }
 
 #[test]
 fn all_mistakes_are_reported_at_once_and_by_name_without_their_values() {
     let dir = TempDir::new().unwrap();
-    fs::write(
-        dir.path().join(".env"),
-        "LOG_FORMAT=canary\n\nthis is canary\nWORKERS=canary\n",
-    )
-    .unwrap();
+    fs::write(dir.path().join(".env"), "LOG_FORMAT=canary\n\nthis is canary\nWORKERS=canary\n")
+        .unwrap();
     fs::write(
         dir.path().join("gemini-balance.toml"),
         "prot = 1\nhost = \"canary\"\n[server]\nport = 1\n",
@@ -201,18 +166,12 @@ fn all_mistakes_are_reported_at_once_and_by_name_without_their_values() {
     );
     let text = errors.to_string();
     assert!(!text.contains("canary"), "{text}");
-    assert!(
-        text.contains(".env (.env): line 3 is not NAME=value"),
-        "{text}"
-    );
+    assert!(text.contains(".env (.env): line 3 is not NAME=value"), "{text}");
     assert!(
         text.contains("UVICORN_PORT (environment): must be a whole number, 0 to 65535"),
         "{text}"
     );
-    assert!(
-        text.contains("LOG_FORMAT (.env): must be one of text, json"),
-        "{text}"
-    );
+    assert!(text.contains("LOG_FORMAT (.env): must be one of text, json"), "{text}");
 }
 
 #[test]
@@ -224,10 +183,7 @@ fn a_published_password_or_secret_is_refused_wherever_it_is_set() {
         ("password", "changeme"),
         ("SECRET_KEY", ""),
         ("SECRET_KEY", "short"),
-        (
-            "SECRET_KEY",
-            "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
-        ),
+        ("SECRET_KEY", "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7"),
         ("MASTER_KEY", "your-secret-key-your-secret-key-1234"),
     ] {
         let errors = load(&dir, &[(name, value)]).unwrap_err();
@@ -245,10 +201,7 @@ fn a_private_upstream_needs_permission() {
     let allowed = ("UPSTREAM_ALLOW_PRIVATE", "true");
 
     assert!(load(&dir, &[local]).is_err());
-    assert_eq!(
-        load(&dir, &[local, allowed]).unwrap().upstream.reach,
-        Reach::Private
-    );
+    assert_eq!(load(&dir, &[local, allowed]).unwrap().upstream.reach, Reach::Private);
     assert!(load(&dir, &[metadata, allowed]).is_err());
 }
 
@@ -271,15 +224,8 @@ fn secrets_never_show_in_the_effective_settings() {
 
     assert!(!shown.contains("canary"), "{shown}");
     assert!(!format!("{config:?}").contains("canary-"));
-    let password = config
-        .settings
-        .iter()
-        .find(|setting| setting.name == "PASSWORD")
-        .unwrap();
-    assert_eq!(
-        (password.value.as_str(), password.source),
-        ("[secret]", Source::Environment)
-    );
+    let password = config.settings.iter().find(|setting| setting.name == "PASSWORD").unwrap();
+    assert_eq!((password.value.as_str(), password.source), ("[secret]", Source::Environment));
 }
 
 #[test]
@@ -298,11 +244,7 @@ fn durations_are_seconds_with_up_to_three_decimals() {
     ] {
         let dir = TempDir::new().unwrap();
         let loaded = load(&dir, &[("CONNECT_TIMEOUT_SECONDS", text)]);
-        assert_eq!(
-            loaded.ok().map(|config| config.limits.connect_timeout_ms),
-            expected,
-            "{text}"
-        );
+        assert_eq!(loaded.ok().map(|config| config.limits.connect_timeout_ms), expected, "{text}");
     }
 }
 
@@ -334,8 +276,6 @@ fn a_file_that_cannot_be_read_is_a_mistake() {
 }
 
 fn load(dir: &TempDir, env: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
-    let env = env
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     Config::load(env, dir.path())
 }

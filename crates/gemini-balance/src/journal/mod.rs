@@ -87,10 +87,7 @@ impl Drop for Thread {
 
 impl Shared {
     fn close(&self, limit: Duration) {
-        self.state
-            .lock()
-            .closing
-            .get_or_insert_with(|| Instant::now() + limit);
+        self.state.lock().closing.get_or_insert_with(|| Instant::now() + limit);
         self.wake.notify_one();
     }
 }
@@ -158,23 +155,13 @@ impl Journal {
     }
 
     fn with_bound(store: Store, rows_max: usize) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared {
-            rows_max,
-            state: Mutex::default(),
-            wake: Condvar::new(),
-        });
+        let shared = Arc::new(Shared { rows_max, state: Mutex::default(), wake: Condvar::new() });
         let handle = thread::Builder::new().name("journal".to_owned()).spawn({
             let shared = Arc::clone(&shared);
             move || writer::run(&shared, &store)
         })?;
-        let thread = Thread {
-            shared: Arc::clone(&shared),
-            handle: Mutex::new(Some(handle)),
-        };
-        Ok(Self {
-            shared,
-            thread: Arc::new(thread),
-        })
+        let thread = Thread { shared: Arc::clone(&shared), handle: Mutex::new(Some(handle)) };
+        Ok(Self { shared, thread: Arc::new(thread) })
     }
 }
 

@@ -36,14 +36,7 @@ async fn a_flush_returns_when_all_that_was_recorded_is_written() {
     let counts = journal.counts();
     journal.flush().await.unwrap();
 
-    assert_eq!(
-        counts,
-        Counts {
-            recorded: 10_000,
-            written: 10_000,
-            ..Counts::default()
-        }
-    );
+    assert_eq!(counts, Counts { recorded: 10_000, written: 10_000, ..Counts::default() });
     assert_eq!(store.size().await.unwrap().log_rows, 10_000);
 }
 
@@ -57,15 +50,7 @@ async fn closing_writes_what_is_left_and_takes_nothing_more() {
     journal.record(row(2));
     journal.close(LIMIT).await;
 
-    assert_eq!(
-        journal.counts(),
-        Counts {
-            recorded: 1,
-            written: 1,
-            dropped: 1,
-            failures: 0
-        }
-    );
+    assert_eq!(journal.counts(), Counts { recorded: 1, written: 1, dropped: 1, failures: 0 });
     assert_eq!(rows(&store).await, 1);
 }
 
@@ -85,15 +70,7 @@ async fn rows_wait_while_another_process_writes_and_lose_nothing_within_the_boun
     assert!(refused.is_err());
     assert_eq!((during.recorded, during.dropped), (100, 30));
     assert_eq!((during.written, during.failures), (0, 1));
-    assert_eq!(
-        journal.counts(),
-        Counts {
-            recorded: 100,
-            written: 100,
-            dropped: 30,
-            failures: 0
-        }
-    );
+    assert_eq!(journal.counts(), Counts { recorded: 100, written: 100, dropped: 30, failures: 0 });
     assert_eq!(rows(&store).await, 100);
 }
 
@@ -127,10 +104,5 @@ async fn a_closed_store_never_reaches_a_request() {
 }
 
 async fn rows(store: &TestStore) -> usize {
-    store
-        .log_page(LogFilter::ALL, None, 1_000)
-        .await
-        .unwrap()
-        .rows
-        .len()
+    store.log_page(LogFilter::ALL, None, 1_000).await.unwrap().rows.len()
 }

@@ -98,9 +98,7 @@ fn is_over(
         if deadline <= now {
             return true;
         }
-        shared
-            .wake
-            .wait_until(state, deadline.min(now + RETRY_WAIT_MIN));
+        shared.wake.wait_until(state, deadline.min(now + RETRY_WAIT_MIN));
         return false;
     }
 }
@@ -111,10 +109,7 @@ impl State {
         self.counts.written += rows as u64;
         self.counts.failures = 0;
         let written = self.counts.written;
-        for flush in self
-            .flushes
-            .extract_if(.., |flush| flush.recorded <= written)
-        {
+        for flush in self.flushes.extract_if(.., |flush| flush.recorded <= written) {
             // Whoever waited may have left.
             flush.done.send(()).unwrap_or_default();
         }
@@ -140,10 +135,7 @@ struct Report {
 
 impl Report {
     fn failure(&mut self, error: &StoreError) {
-        if self
-            .last_at
-            .is_none_or(|last_at| REPORT_INTERVAL <= last_at.elapsed())
-        {
+        if self.last_at.is_none_or(|last_at| REPORT_INTERVAL <= last_at.elapsed()) {
             tracing::warn!(%error, "the request log cannot be written, trying again");
             self.last_at = Some(Instant::now());
         }

@@ -17,10 +17,7 @@ pub(super) struct Family<L, M> {
 impl<L: Ord, M> Family<L, M> {
     /// No series yet; `empty` makes one that has seen nothing.
     pub(super) fn new(empty: fn() -> M) -> Self {
-        Self {
-            empty,
-            series: RwLock::new(BTreeMap::new()),
-        }
+        Self { empty, series: RwLock::new(BTreeMap::new()) }
     }
 
     /// Records into the series with these labels.

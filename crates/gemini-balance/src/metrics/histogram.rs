@@ -14,18 +14,12 @@ pub(super) struct Buckets {
 impl Buckets {
     /// Bounds in microseconds; the page shows seconds.
     pub(super) const fn microseconds(bounds: &'static [u64]) -> Self {
-        Self {
-            bounds,
-            per_unit: 1_000_000,
-        }
+        Self { bounds, per_unit: 1_000_000 }
     }
 
     /// Bounds as they are shown.
     pub(super) const fn units(bounds: &'static [u64]) -> Self {
-        Self {
-            bounds,
-            per_unit: 1,
-        }
+        Self { bounds, per_unit: 1 }
     }
 
     fn shown(self, value: u64) -> f64 {
@@ -43,14 +37,8 @@ pub(super) struct Histogram {
 
 impl Histogram {
     pub(super) fn new(buckets: Buckets) -> Self {
-        let counts = (0..=buckets.bounds.len())
-            .map(|_| AtomicU64::new(0))
-            .collect();
-        Self {
-            buckets,
-            counts,
-            sum: AtomicU64::new(0),
-        }
+        let counts = (0..=buckets.bounds.len()).map(|_| AtomicU64::new(0)).collect();
+        Self { buckets, counts, sum: AtomicU64::new(0) }
     }
 
     pub(super) fn observe(&self, value: u64) {
@@ -68,11 +56,7 @@ impl Histogram {
     /// Each upper bound as Prometheus writes it, with the number of values up to it; the last is
     /// `+Inf` and so the number of all.
     pub(super) fn cumulated(&self) -> Vec<(String, u64)> {
-        let bounds = self
-            .buckets
-            .bounds
-            .iter()
-            .map(|bound| self.buckets.shown(*bound).to_string());
+        let bounds = self.buckets.bounds.iter().map(|bound| self.buckets.shown(*bound).to_string());
         let mut total = 0;
         bounds
             .chain(["+Inf".to_owned()])
@@ -103,10 +87,7 @@ mod tests {
         let cumulated = histogram.cumulated();
 
         let expected = [("0.01", 2), ("1", 3), ("+Inf", 4)];
-        assert_eq!(
-            cumulated,
-            expected.map(|(bound, count)| (bound.to_owned(), count))
-        );
+        assert_eq!(cumulated, expected.map(|(bound, count)| (bound.to_owned(), count)));
         assert_eq!(histogram.sum(), 5.022);
     }
 }

@@ -179,33 +179,24 @@ impl Metrics {
             _ => self.models.known(ended.model),
         };
         let status = status_class(ended.status);
-        self.requests
-            .with((ended.operation, model.clone(), status), increment);
+        self.requests.with((ended.operation, model.clone(), status), increment);
         let call = Call {
             operation: ended.operation,
             provider: ended.provider,
             model,
             error: ended.error,
         };
-        for (token_type, count) in [
-            ("input", ended.input_tokens),
-            ("output", ended.output_tokens),
-        ] {
+        for (token_type, count) in [("input", ended.input_tokens), ("output", ended.output_tokens)]
+        {
             if let Some(count) = count {
-                let call = Call {
-                    error: None,
-                    ..call.clone()
-                };
-                self.tokens
-                    .with((call, token_type), |tokens| tokens.observe(count));
+                let call = Call { error: None, ..call.clone() };
+                self.tokens.with((call, token_type), |tokens| tokens.observe(count));
             }
         }
         if let Some(first_chunk) = ended.first_chunk {
-            self.first_chunk
-                .with(call.clone(), |times| times.observe_duration(first_chunk));
+            self.first_chunk.with(call.clone(), |times| times.observe_duration(first_chunk));
         }
-        self.duration
-            .with(call, |times| times.observe_duration(ended.duration));
+        self.duration.with(call, |times| times.observe_duration(ended.duration));
     }
 
     /// A request was turned away before it became an exchange; `reason` is a stable code.
@@ -244,44 +235,23 @@ impl Metrics {
     }
 
     fn render_requests(&self, page: &mut Page) {
-        page.metric(
-            "gemini_balance_requests_total",
-            "counter",
-            "Exchanges that ended.",
-        );
+        page.metric("gemini_balance_requests_total", "counter", "Exchanges that ended.");
         self.requests.each(|(operation, model, status), count| {
-            let labels = [
-                ("operation", operation.label()),
-                ("model", model.text()),
-                ("status", status),
-            ];
+            let labels =
+                [("operation", operation.label()), ("model", model.text()), ("status", status)];
             page.sample(&labels, load(count));
         });
-        page.metric(
-            "gemini_balance_requests_in_flight",
-            "gauge",
-            "Exchanges running.",
-        );
+        page.metric("gemini_balance_requests_in_flight", "gauge", "Exchanges running.");
         page.sample(&[], self.in_flight());
         page.metric(
             "gemini_balance_requests_refused_total",
             "counter",
             "Requests turned away at the door.",
         );
-        self.refusals
-            .each(|reason, count| page.sample(&[("reason", reason)], load(count)));
-        page.metric(
-            "gemini_balance_attempts_total",
-            "counter",
-            "Tries with one service key.",
-        );
-        self.attempts
-            .each(|outcome, count| page.sample(&[("outcome", outcome)], load(count)));
-        page.metric(
-            "gemini_balance_panics_total",
-            "counter",
-            "Panics that ended one request.",
-        );
+        self.refusals.each(|reason, count| page.sample(&[("reason", reason)], load(count)));
+        page.metric("gemini_balance_attempts_total", "counter", "Tries with one service key.");
+        self.attempts.each(|outcome, count| page.sample(&[("outcome", outcome)], load(count)));
+        page.metric("gemini_balance_panics_total", "counter", "Panics that ended one request.");
         page.sample(&[], load(&self.panics));
         page.metric(
             "gemini_balance_place_wait_seconds",
@@ -289,11 +259,7 @@ impl Metrics {
             "Waits for a place among the requests served at once.",
         );
         page.histogram(&[], &self.place_wait);
-        page.metric(
-            "gemini_balance_key_wait_seconds",
-            "histogram",
-            "Waits for a service key.",
-        );
+        page.metric("gemini_balance_key_wait_seconds", "histogram", "Waits for a service key.");
         page.histogram(&[], &self.key_wait);
     }
 
@@ -303,20 +269,14 @@ impl Metrics {
             "histogram",
             "Duration of model calls.",
         );
-        self.duration
-            .each(|call, times| page.histogram(&call.labels(), times));
+        self.duration.each(|call, times| page.histogram(&call.labels(), times));
         page.metric(
             "gen_ai_client_operation_time_to_first_chunk_seconds",
             "histogram",
             "Time to the first piece of streamed answers.",
         );
-        self.first_chunk
-            .each(|call, times| page.histogram(&call.labels(), times));
-        page.metric(
-            "gen_ai_client_token_usage",
-            "histogram",
-            "Tokens of model calls.",
-        );
+        self.first_chunk.each(|call, times| page.histogram(&call.labels(), times));
+        page.metric("gen_ai_client_token_usage", "histogram", "Tokens of model calls.");
         self.tokens.each(|(call, token_type), tokens| {
             let mut labels = call.labels();
             labels.push(("gen_ai_token_type", token_type));
@@ -353,11 +313,7 @@ impl Call {
 }
 
 fn render_gauges(page: &mut Page, gauges: &Gauges) {
-    page.metric(
-        "gemini_balance_pool_keys",
-        "gauge",
-        "Service keys by state.",
-    );
+    page.metric("gemini_balance_pool_keys", "gauge", "Service keys by state.");
     for (state, count) in &gauges.keys {
         page.sample(&[("state", state)], *count);
     }
@@ -368,24 +324,9 @@ fn render_gauges(page: &mut Page, gauges: &Gauges) {
             "Active service keys that rest for at least one model.",
             gauges.keys_resting,
         ),
-        (
-            "pool_leases",
-            "gauge",
-            "Service keys in use.",
-            gauges.leases,
-        ),
-        (
-            "pool_waiting",
-            "gauge",
-            "Requests waiting for a service key.",
-            gauges.waiting_for_key,
-        ),
-        (
-            "queue_waiting",
-            "gauge",
-            "Requests waiting for a place.",
-            gauges.waiting_for_place,
-        ),
+        ("pool_leases", "gauge", "Service keys in use.", gauges.leases),
+        ("pool_waiting", "gauge", "Requests waiting for a service key.", gauges.waiting_for_key),
+        ("queue_waiting", "gauge", "Requests waiting for a place.", gauges.waiting_for_place),
         (
             "journal_rows_waiting",
             "gauge",
@@ -404,27 +345,13 @@ fn render_gauges(page: &mut Page, gauges: &Gauges) {
             "Leases taken back because nothing moved.",
             gauges.leases_reclaimed,
         ),
-        (
-            "connections",
-            "gauge",
-            "Connections of callers.",
-            gauges.connections,
-        ),
-        (
-            "uptime_seconds",
-            "gauge",
-            "Time since the start.",
-            gauges.uptime_ms / 1_000,
-        ),
+        ("connections", "gauge", "Connections of callers.", gauges.connections),
+        ("uptime_seconds", "gauge", "Time since the start.", gauges.uptime_ms / 1_000),
     ] {
         page.metric(&format!("gemini_balance_{name}"), kind, help);
         page.sample(&[], value);
     }
-    page.metric(
-        "gemini_balance_build_info",
-        "gauge",
-        "Version of the program.",
-    );
+    page.metric("gemini_balance_build_info", "gauge", "Version of the program.");
     page.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
 }
 

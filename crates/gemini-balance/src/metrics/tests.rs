@@ -7,10 +7,7 @@ fn an_exchange_shows_in_counts_times_and_tokens() {
     let metrics = Metrics::new();
 
     metrics.request_started();
-    metrics.request_ended(&Ended {
-        first_chunk: Some(Duration::from_millis(30)),
-        ..ended()
-    });
+    metrics.request_ended(&Ended { first_chunk: Some(Duration::from_millis(30)), ..ended() });
 
     let page = metrics.render(&Gauges::default());
     check(
@@ -27,14 +24,8 @@ fn an_exchange_shows_in_counts_times_and_tokens() {
         &page,
         &format!(r#"gen_ai_client_operation_duration_seconds_bucket{{{call},le="2.56"}} 1"#),
     );
-    check(
-        &page,
-        &format!("gen_ai_client_operation_duration_seconds_sum{{{call}}} 1.5"),
-    );
-    check(
-        &page,
-        &format!("gen_ai_client_operation_time_to_first_chunk_seconds_count{{{call}}} 1"),
-    );
+    check(&page, &format!("gen_ai_client_operation_duration_seconds_sum{{{call}}} 1.5"));
+    check(&page, &format!("gen_ai_client_operation_time_to_first_chunk_seconds_count{{{call}}} 1"));
     check(
         &page,
         &format!(r#"gen_ai_client_token_usage_sum{{{call},gen_ai_token_type="input"}} 12"#),
@@ -60,10 +51,7 @@ fn a_failed_exchange_names_its_error_but_not_an_unknown_model() {
     });
 
     let page = metrics.render(&Gauges::default());
-    check(
-        &page,
-        r#"gemini_balance_requests_total{operation="chat",model="other",status="4xx"} 1"#,
-    );
+    check(&page, r#"gemini_balance_requests_total{operation="chat",model="other",status="4xx"} 1"#);
     assert!(page.contains(r#"error_type="not_found""#));
     assert!(!page.contains("no-such-model"));
     assert!(!page.contains("gen_ai_client_token_usage_sum"));
@@ -110,18 +98,12 @@ fn every_line_is_a_comment_or_a_name_and_a_number() {
 
     for line in metrics.render(&Gauges::default()).lines() {
         let value = line.rsplit_once(' ').unwrap().1;
-        assert!(
-            line.starts_with("# ") || value.parse::<f64>().is_ok(),
-            "{line}"
-        );
+        assert!(line.starts_with("# ") || value.parse::<f64>().is_ok(), "{line}");
     }
 }
 
 fn check(page: &str, line: &str) {
-    assert!(
-        page.lines().any(|each| each == line),
-        "{line} is missing in\n{page}"
-    );
+    assert!(page.lines().any(|each| each == line), "{line} is missing in\n{page}");
 }
 
 fn ended() -> Ended<'static> {

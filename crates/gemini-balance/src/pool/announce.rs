@@ -21,10 +21,7 @@ pub(super) fn announce(pool: &KeyPool, change: &Change) {
                 ),
             }
         }
-        Change::Credit {
-            scope,
-            no_credit: Some(rest),
-        } => tracing::warn!(
+        Change::Credit { scope, no_credit: Some(rest) } => tracing::warn!(
             budget = %owner(pool, scope),
             until_ms = pool.wall_of_time(rest.until),
             level = rest.level,
@@ -47,9 +44,7 @@ pub(super) fn announce(pool: &KeyPool, change: &Change) {
             "a lease under which nothing moved was taken back; please report this"
         ),
         Change::Overflowed => tracing::debug!("more key states changed than are told one by one"),
-        Change::Credit {
-            no_credit: None, ..
-        } => {}
+        Change::Credit { no_credit: None, .. } => {}
     }
 }
 
@@ -75,8 +70,7 @@ fn announce_bucket(pool: &KeyPool, scope: &Scope, bucket: &keypool::BucketRecord
 }
 
 fn name(pool: &KeyPool, id: KeyId) -> String {
-    pool.key(id)
-        .map_or_else(|| id.0.to_string(), |key| key.identifier.clone())
+    pool.key(id).map_or_else(|| id.0.to_string(), |key| key.identifier.clone())
 }
 
 fn owner(pool: &KeyPool, scope: &Scope) -> String {

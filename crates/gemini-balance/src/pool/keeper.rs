@@ -81,9 +81,7 @@ impl KeyPool {
         let now = self.now();
         let mut state = self.state.lock();
         state.keeper_until = state.pool.next_deadline();
-        let wait_ms = state
-            .keeper_until
-            .map(|deadline| deadline.millis_since(now));
+        let wait_ms = state.keeper_until.map(|deadline| deadline.millis_since(now));
         wait_ms.map_or(SLEEP_MAX, |ms| Duration::from_millis(ms).min(SLEEP_MAX))
     }
 

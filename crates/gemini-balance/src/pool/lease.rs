@@ -42,13 +42,7 @@ impl Lease {
         key: Arc<ServiceKey>,
         activity: Arc<Activity>,
     ) -> Self {
-        Self {
-            pool,
-            id,
-            key,
-            activity,
-            is_settled: false,
-        }
+        Self { pool, id, key, activity, is_settled: false }
     }
 
     /// The key to send.

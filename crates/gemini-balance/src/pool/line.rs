@@ -62,14 +62,11 @@ impl Line {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         self.len += 1;
-        self.models
-            .entry(model.to_owned())
-            .or_default()
-            .push_back(Waiter {
-                ticket,
-                tried: tried.to_vec(),
-                sender,
-            });
+        self.models.entry(model.to_owned()).or_default().push_back(Waiter {
+            ticket,
+            tried: tried.to_vec(),
+            sender,
+        });
         Some(Waiting { ticket, lease })
     }
 

@@ -50,10 +50,7 @@ pub async fn load(pool: &Arc<KeyPool>, store: &Store, vault: &Vault) -> Result<(
         let page = store.service_keys(after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = last.id;
-        let keys = page
-            .iter()
-            .filter_map(|row| pool.revive(row, vault))
-            .collect();
+        let keys = page.iter().filter_map(|row| pool.revive(row, vault)).collect();
         pool.add_all(keys);
     }
     for record in pool.budgets_of(store.budgets().await?) {
@@ -104,40 +101,29 @@ impl KeyPool {
             tier: u8::try_from(row.tier.clamp(0, 255)).unwrap_or(u8::MAX),
             is_enabled: row.is_enabled,
             standing,
-            since: stored
-                .since_ms
-                .map_or(self.now(), |at| self.time_of_stored(at)),
+            since: stored.since_ms.map_or(self.now(), |at| self.time_of_stored(at)),
             reason: stored.reason.clone(),
-            probe: stored.probe_at_ms.map(|at| ProbePlan {
-                at: self.rest_until(at),
-                turn: stored.probe_level.max(1),
-            }),
+            probe: stored
+                .probe_at_ms
+                .map(|at| ProbePlan { at: self.rest_until(at), turn: stored.probe_level.max(1) }),
         }
     }
 
     fn budgets_of(&self, stored: Vec<Budget>) -> Vec<BudgetRecord> {
         let mut budgets: HashMap<BudgetScope, BudgetRecord> = HashMap::new();
         for row in stored {
-            let record = budgets
-                .entry(row.scope.clone())
-                .or_insert_with(|| BudgetRecord {
-                    scope: pool_scope(&row.scope),
-                    no_credit: None,
-                    buckets: Vec::new(),
-                });
+            let record = budgets.entry(row.scope.clone()).or_insert_with(|| BudgetRecord {
+                scope: pool_scope(&row.scope),
+                no_credit: None,
+                buckets: Vec::new(),
+            });
             let until = row.until_ms.map_or(self.now(), |at| self.rest_until(at));
             if row.model == CREDIT {
-                record.no_credit = Some(NoCredit {
-                    until,
-                    level: row.level,
-                });
+                record.no_credit = Some(NoCredit { until, level: row.level });
                 continue;
             }
             let state = match row.state.as_str() {
-                "cooling" => BucketState::Cooling {
-                    until,
-                    level: row.level,
-                },
+                "cooling" => BucketState::Cooling { until, level: row.level },
                 "exhausted_today" => BucketState::ExhaustedUntil { until },
                 "not_entitled" => BucketState::NotEntitled,
                 "model_denied" => BucketState::ModelDenied,
@@ -224,9 +210,7 @@ impl KeyPool {
                 let row = self.bucket_row(scope.clone(), bucket);
                 unsaved.buckets.insert((scope.clone(), model), row);
             }
-            let credit = budget
-                .no_credit
-                .map(|rest| self.credit_row(scope.clone(), rest));
+            let credit = budget.no_credit.map(|rest| self.credit_row(scope.clone(), rest));
             unsaved.buckets.insert((scope, CREDIT.to_owned()), credit);
         }
     }
@@ -270,8 +254,7 @@ impl KeyPool {
 
     /// The end of a stored rest, bounded against a clock that was wrong.
     fn rest_until(&self, at_ms: i64) -> Time {
-        self.time_of_stored(at_ms)
-            .min(self.now().plus_millis(REST_MS_MAX))
+        self.time_of_stored(at_ms).min(self.now().plus_millis(REST_MS_MAX))
     }
 }
 
@@ -293,15 +276,8 @@ impl Unsaved {
     }
 
     fn as_changes(&self) -> PoolChanges {
-        let standings = self
-            .standings
-            .iter()
-            .map(|(id, row)| (*id, row.clone()))
-            .collect();
-        let mut changes = PoolChanges {
-            standings,
-            ..PoolChanges::default()
-        };
+        let standings = self.standings.iter().map(|(id, row)| (*id, row.clone())).collect();
+        let mut changes = PoolChanges { standings, ..PoolChanges::default() };
         for (name, bucket) in &self.buckets {
             match bucket {
                 Some(budget) => changes.budgets.push(budget.clone()),

@@ -178,11 +178,7 @@ impl KeyPool {
         tried: &[KeyId],
         patience: Duration,
     ) -> Result<Lease, Refusal> {
-        let _place = line::Place {
-            pool: self,
-            ticket: waiting.ticket,
-            model,
-        };
+        let _place = line::Place { pool: self, ticket: waiting.ticket, model };
         // Bound to a name, so that a lease which arrives too late is given back before the lock
         // below is taken.
         let outcome = tokio::time::timeout(patience, waiting.lease).await;
@@ -320,11 +316,7 @@ impl KeyPool {
             let view = state.pool.view(id, now);
             let is_away = view.is_some_and(|view| view.standing != Standing::Active);
             if is_away {
-                let probe = Probe {
-                    key: id,
-                    model: None,
-                    purpose: ProbePurpose::Standing,
-                };
+                let probe = Probe { key: id, model: None, purpose: ProbePurpose::Standing };
                 state.pool.settle_probe(&probe, ProbeOutcome::Served, now);
             }
             is_away
@@ -378,12 +370,7 @@ impl KeyPool {
     fn snapshot(&self) -> (Vec<KeyRecord>, Vec<BudgetRecord>) {
         let now = self.now();
         let state = self.state.lock();
-        let records = state
-            .pool
-            .views(now)
-            .into_iter()
-            .map(KeyRecord::from)
-            .collect();
+        let records = state.pool.views(now).into_iter().map(KeyRecord::from).collect();
         (records, state.pool.budgets(now))
     }
 

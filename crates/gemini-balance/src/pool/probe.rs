@@ -63,27 +63,18 @@ impl Prober {
         let asked = tokio::time::timeout(TIMEOUT, self.ask(key, model)).await;
         let probed = asked.unwrap_or_else(|_| Probed::fault("timeout"));
         let duration_ms = self.clock.monotonic_ms().saturating_sub(began_ms);
-        Probed {
-            duration_ms,
-            ..probed
-        }
+        Probed { duration_ms, ..probed }
     }
 
     async fn ask(&self, key: &ServiceKey, model: Option<&str>) -> Probed {
-        let sent = self
-            .upstream
-            .send(Dialect::Gemini, &question(model), &key.secret)
-            .await;
+        let sent = self.upstream.send(Dialect::Gemini, &question(model), &key.secret).await;
         let answer = match sent {
             Ok(answer) => answer,
             Err(SendError::Credential) => return Probed::fault("invalid_key_format"),
             Err(_) => return Probed::fault("unreachable"),
         };
         let status = answer.status();
-        let body = match Limited::new(answer.into_body(), ANSWER_BYTES_MAX)
-            .collect()
-            .await
-        {
+        let body = match Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await {
             Ok(body) => body.to_bytes(),
             // A list of models may be longer than what is read; the status has said enough.
             Err(_) => Bytes::new(),
@@ -141,10 +132,6 @@ impl Probed {
 
     /// What the state machine learns.
     pub fn outcome(&self) -> ProbeOutcome {
-        if self.is_ok {
-            ProbeOutcome::Served
-        } else {
-            ProbeOutcome::Failed
-        }
+        if self.is_ok { ProbeOutcome::Served } else { ProbeOutcome::Failed }
     }
 }

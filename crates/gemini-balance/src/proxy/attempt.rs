@@ -200,14 +200,7 @@ async fn accept(app: &App, call: &Call, answer: Response<AnswerBody>) -> Outcome
     let Some(shape) = call.shape else {
         let shape = shape_of(&head.headers);
         let tap = shape.map(|shape| Tap::new(call.dialect, shape));
-        let accepted = Accepted {
-            head,
-            body,
-            held,
-            shape,
-            tap,
-            is_whole: false,
-        };
+        let accepted = Accepted { head, body, held, shape, tap, is_whole: false };
         return Outcome::Accepted(Box::new(accepted));
     };
     let mut tap = Tap::new(call.dialect, shape);
@@ -245,14 +238,7 @@ async fn accept(app: &App, call: &Call, answer: Response<AnswerBody>) -> Outcome
         return fault;
     }
     let (shape, tap) = (Some(shape), Some(tap));
-    Outcome::Accepted(Box::new(Accepted {
-        head,
-        body,
-        held,
-        shape,
-        tap,
-        is_whole,
-    }))
+    Outcome::Accepted(Box::new(Accepted { head, body, held, shape, tap, is_whole }))
 }
 
 /// What is wrong with an answer whose first content, or whole body, has been seen.
@@ -262,9 +248,7 @@ fn found_fault(shape: Shape, tap: &Tap, is_whole: bool, held_bytes: usize) -> Op
         && let Some(failure) = &seen.error
     {
         // A refusal inside a 200: judged like the status that it names.
-        return Some(Outcome::Refused(Box::new(Refused::inside_success(
-            failure.clone(),
-        ))));
+        return Some(Outcome::Refused(Box::new(Refused::inside_success(failure.clone()))));
     }
     if seen.is_malformed {
         return Some(Outcome::Fault(Fault::Malformed));
@@ -326,9 +310,7 @@ fn retry_after_ms(value: &http::HeaderValue, wall_ms: i64) -> Option<u64> {
     }
     let date = httpdate::parse_http_date(text).ok()?;
     let since_epoch = date.duration_since(std::time::UNIX_EPOCH).ok()?;
-    let ahead_ms = i64::try_from(since_epoch.as_millis())
-        .ok()?
-        .saturating_sub(wall_ms);
+    let ahead_ms = i64::try_from(since_epoch.as_millis()).ok()?.saturating_sub(wall_ms);
     Some(u64::try_from(ahead_ms).unwrap_or(0))
 }
 

@@ -41,9 +41,7 @@ impl Body for ProxyBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.get_mut() {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Relay(relay) => Pin::new(relay.as_mut())
-                .poll_frame(cx)
-                .map_err(BoxError::from),
+            Self::Relay(relay) => Pin::new(relay.as_mut()).poll_frame(cx).map_err(BoxError::from),
             Self::Late(late) => late.poll_frame(cx).map_err(BoxError::from),
             Self::Control(body) => Pin::new(body).poll_frame(cx).map_err(BoxError::from),
         }

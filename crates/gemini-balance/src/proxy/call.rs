@@ -64,8 +64,7 @@ pub(super) async fn prepare(
     let admission_began_ms = app.clock.monotonic_ms();
     exchange.hold_permit(app.admission.admit().await?);
     let waited_ms = app.clock.monotonic_ms().saturating_sub(admission_began_ms);
-    app.metrics
-        .waited_for_place(Duration::from_millis(waited_ms));
+    app.metrics.waited_for_place(Duration::from_millis(waited_ms));
     let limits = BodyLimits {
         bytes_max: app.config.limits.body_bytes_max as u64,
         idle: Duration::from_millis(app.config.limits.body_idle_timeout_ms),
@@ -90,11 +89,7 @@ pub(super) async fn prepare(
         headers: headers::to_upstream(&head.headers),
         body: rewritten(body, &rewrite)?,
         is_usage_ours: rewrite.include_usage,
-        model: if told.model.is_empty() {
-            NO_MODEL.to_owned()
-        } else {
-            told.model
-        },
+        model: if told.model.is_empty() { NO_MODEL.to_owned() } else { told.model },
     })
 }
 
@@ -133,11 +128,7 @@ fn read(target: &Target, head: &Parts, query: &str, body: &[u8]) -> Result<Told,
         }
         Op::Responses | Op::Images | Op::Audio | Op::Other => None,
     };
-    let mut told = Told {
-        model: in_path,
-        is_chat,
-        ..Told::default()
-    };
+    let mut told = Told { model: in_path, is_chat, ..Told::default() };
     if let Some(peek) = peek {
         if told.model.is_empty() {
             told.model = peek.model.unwrap_or_default();
@@ -184,9 +175,5 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 fn path_and_query(path: &str, query: &str) -> String {
     let query = caller::query_without_credentials(query);
-    if query.is_empty() {
-        path.to_owned()
-    } else {
-        format!("{path}?{query}")
-    }
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }

@@ -15,17 +15,11 @@ const CREDENTIAL_BYTES_MAX: usize = 1024;
 
 /// What tells the dialects apart on the paths that they share.
 pub(super) fn asker(head: &Parts) -> Asker {
-    let has_header = |name: &str| {
-        head.headers
-            .get(name)
-            .is_some_and(|value| !value.is_empty())
-    };
+    let has_header = |name: &str| head.headers.get(name).is_some_and(|value| !value.is_empty());
     let query = head.uri.query().unwrap_or_default();
     Asker {
         has_google_key: has_header("x-goog-api-key")
-            || query
-                .split('&')
-                .any(|pair| pair.contains('=') && name(pair) == "key"),
+            || query.split('&').any(|pair| pair.contains('=') && name(pair) == "key"),
         has_google_client: has_header("x-goog-api-client"),
     }
 }
@@ -69,20 +63,14 @@ pub(super) fn credential(head: &Parts) -> Result<String, ProxyError> {
 /// The token of an `Authorization: Bearer` value.
 pub(super) fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.trim().split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then_some(token.trim())
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
 /// The `key` parameters of a query, decoded.
 fn query_key(query: &str) -> impl Iterator<Item = String> {
     query.split('&').filter_map(|pair| {
         let (_, value) = pair.split_once('=').filter(|_| name(pair) == "key")?;
-        Some(
-            percent_encoding::percent_decode_str(value)
-                .decode_utf8_lossy()
-                .into_owned(),
-        )
+        Some(percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned())
     })
 }
 
@@ -95,11 +83,7 @@ fn name(pair: &str) -> Cow<'_, str> {
 /// A query as it goes upstream: without the caller's credentials, otherwise untouched.
 pub(super) fn query_without_credentials(query: &str) -> String {
     let is_kept = |pair: &&str| !matches!(name(pair).as_ref(), "key" | "access_token");
-    query
-        .split('&')
-        .filter(is_kept)
-        .collect::<Vec<_>>()
-        .join("&")
+    query.split('&').filter(is_kept).collect::<Vec<_>>().join("&")
 }
 
 #[cfg(test)]
@@ -124,10 +108,7 @@ mod tests {
             head(&[("api-key", "k1")], "/"),
             head(&[], "/?alt=sse&key=k1"),
             head(&[], "/?k%65y=k%31"),
-            head(
-                &[("x-goog-api-key", ""), ("authorization", "Bearer k1")],
-                "/?key=k1",
-            ),
+            head(&[("x-goog-api-key", ""), ("authorization", "Bearer k1")], "/?key=k1"),
         ];
 
         for carrier in carriers {
@@ -137,15 +118,9 @@ mod tests {
 
     #[test]
     fn two_different_credentials_are_refused() {
-        let both = head(
-            &[("authorization", "Bearer k1"), ("x-goog-api-key", "k2")],
-            "/",
-        );
+        let both = head(&[("authorization", "Bearer k1"), ("x-goog-api-key", "k2")], "/");
 
-        assert!(matches!(
-            credential(&both),
-            Err(ProxyError::ConflictingCredentials)
-        ));
+        assert!(matches!(credential(&both), Err(ProxyError::ConflictingCredentials)));
     }
 
     #[test]
@@ -164,15 +139,9 @@ mod tests {
 
     #[test]
     fn only_credentials_leave_the_query() {
-        assert_eq!(
-            query_without_credentials("alt=sse&key=k1&%24x=1"),
-            "alt=sse&%24x=1"
-        );
+        assert_eq!(query_without_credentials("alt=sse&key=k1&%24x=1"), "alt=sse&%24x=1");
         assert_eq!(query_without_credentials("key=k1"), "");
         assert_eq!(query_without_credentials("a=1&k%65y=k1&%6bey"), "a=1");
-        assert_eq!(
-            query_without_credentials("keys=1&monkey=2"),
-            "keys=1&monkey=2"
-        );
+        assert_eq!(query_without_credentials("keys=1&monkey=2"), "keys=1&monkey=2");
     }
 }

@@ -23,10 +23,7 @@ pub(super) fn allowed_origin(head: &Parts, origins: &[String]) -> Option<HeaderV
         return None;
     }
     let origin = head.headers.get(ORIGIN)?;
-    origins
-        .iter()
-        .any(|allowed| origin == allowed.as_str())
-        .then(|| origin.clone())
+    origins.iter().any(|allowed| origin == allowed.as_str()).then(|| origin.clone())
 }
 
 /// The answer to a browser that asks before it calls; `None` if this is no such question.
@@ -60,12 +57,7 @@ mod tests {
     use super::*;
 
     fn head(origin: &str) -> Parts {
-        http::Request::builder()
-            .header(ORIGIN, origin)
-            .body(())
-            .unwrap()
-            .into_parts()
-            .0
+        http::Request::builder().header(ORIGIN, origin).body(()).unwrap().into_parts().0
     }
 
     #[test]
@@ -73,12 +65,7 @@ mod tests {
         let origins = ["https://chat.example".to_owned()];
 
         assert!(allowed_origin(&head("https://chat.example"), &origins).is_some());
-        for other in [
-            "https://chat.example.evil",
-            "http://chat.example",
-            "null",
-            "*",
-        ] {
+        for other in ["https://chat.example.evil", "http://chat.example", "null", "*"] {
             assert!(allowed_origin(&head(other), &origins).is_none(), "{other}");
         }
         assert!(allowed_origin(&head("https://chat.example"), &[]).is_none());

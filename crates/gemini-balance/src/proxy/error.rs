@@ -88,13 +88,11 @@ impl ProxyError {
         match refusal {
             Refusal::NoUsableKey => Self::NoUsableKey,
             Refusal::NotEntitled => Self::NoKeyForModel,
-            Refusal::Resting { until } => Self::AllKeysResting {
-                retry_after_ms: wait(*until),
-            },
+            Refusal::Resting { until } => Self::AllKeysResting { retry_after_ms: wait(*until) },
             Refusal::Busy { .. } => Self::AllKeysBusy,
-            Refusal::Exhausted { until } => Self::AllKeysResting {
-                retry_after_ms: until.and_then(wait),
-            },
+            Refusal::Exhausted { until } => {
+                Self::AllKeysResting { retry_after_ms: until.and_then(wait) }
+            }
         }
     }
 
@@ -244,10 +242,7 @@ impl ProxyError {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if *self == Self::MethodNotAllowed {
-            headers.insert(
-                ALLOW,
-                HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE"),
-            );
+            headers.insert(ALLOW, HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE"));
         }
         if let Some(retry_after_ms) = self.retry_after_ms() {
             announce_retry(headers, retry_after_ms);
@@ -296,15 +291,10 @@ impl From<BadBody> for ProxyError {
 /// openai-python gives up by itself beyond two minutes, openai-node falls back to its own short
 /// back-off: `x-should-retry` tells both.
 fn announce_retry(headers: &mut HeaderMap, retry_after_ms: u64) {
-    headers.insert(
-        RETRY_AFTER,
-        HeaderValue::from(retry_after_ms.div_ceil(1_000).max(1)),
-    );
+    headers.insert(RETRY_AFTER, HeaderValue::from(retry_after_ms.div_ceil(1_000).max(1)));
     if retry_after_ms > RETRY_MS_MAX {
-        headers.insert(
-            HeaderName::from_static("x-should-retry"),
-            HeaderValue::from_static("false"),
-        );
+        headers
+            .insert(HeaderName::from_static("x-should-retry"), HeaderValue::from_static("false"));
     }
 }
 
@@ -314,9 +304,7 @@ mod tests {
 
     #[test]
     fn a_long_rest_is_announced_truly_and_without_an_automatic_retry() {
-        let error = ProxyError::AllKeysResting {
-            retry_after_ms: Some(3_600_400),
-        };
+        let error = ProxyError::AllKeysResting { retry_after_ms: Some(3_600_400) };
 
         let response = error.response(Dialect::OpenAi);
 
@@ -327,9 +315,7 @@ mod tests {
 
     #[test]
     fn a_short_rest_leaves_the_retry_to_the_client() {
-        let error = ProxyError::AllKeysResting {
-            retry_after_ms: Some(200),
-        };
+        let error = ProxyError::AllKeysResting { retry_after_ms: Some(200) };
 
         let response = error.response(Dialect::Gemini);
 

@@ -194,10 +194,7 @@ impl Exchange {
     pub(super) fn refuse(&mut self, error: &ProxyError) {
         let (status, code) = (error.status().as_u16(), error.code());
         let row = match self.failed.take() {
-            Some(row) => LogRow {
-                status: Some(status),
-                ..row
-            },
+            Some(row) => LogRow { status: Some(status), ..row },
             None => self.row_without_key(status, code),
         };
         self.finish(Some(row), status, Some(code));
@@ -250,9 +247,7 @@ impl Exchange {
     /// The row of an attempt.
     fn row(&self, current: &Current, ending: &Ending<'_>) -> LogRow {
         let now_ms = self.app.clock.monotonic_ms();
-        let first_byte_ms = current
-            .first_byte_ms
-            .map(|at| at.saturating_sub(current.began_ms));
+        let first_byte_ms = current.first_byte_ms.map(|at| at.saturating_sub(current.began_ms));
         LogRow {
             service_key_id: Some(current.lease.key().id.0.cast_signed()),
             status: Some(ending.status),
@@ -321,10 +316,7 @@ impl Exchange {
             tokens = row.tokens.total.unwrap_or(0),
             "request ended"
         );
-        self.app.journal.record(LogRow {
-            is_final: true,
-            ..row
-        });
+        self.app.journal.record(LogRow { is_final: true, ..row });
         self.permit = None;
         self.reservation = None;
     }
@@ -345,11 +337,7 @@ impl Drop for Exchange {
         let row = self.settle(&ending).or_else(|| {
             let row = self.failed.take()?;
             let error_kind = Some(CALLER_LEFT.into());
-            Some(LogRow {
-                status: Some(STATUS_CALLER_LEFT),
-                error_kind,
-                ..row
-            })
+            Some(LogRow { status: Some(STATUS_CALLER_LEFT), error_kind, ..row })
         });
         self.finish(row, STATUS_CALLER_LEFT, Some(CALLER_LEFT));
     }

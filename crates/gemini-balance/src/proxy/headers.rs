@@ -108,14 +108,7 @@ mod tests {
     #[test]
     fn nothing_of_the_upstreams_house_reaches_a_caller() {
         let mut upstream = HeaderMap::new();
-        for name in [
-            "set-cookie",
-            "location",
-            "x-goog-api-key",
-            "server",
-            "alt-svc",
-            "via",
-        ] {
+        for name in ["set-cookie", "location", "x-goog-api-key", "server", "alt-svc", "via"] {
             upstream.insert(name, HeaderValue::from_static("house"));
         }
         upstream.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

@@ -62,12 +62,9 @@ pub(super) fn judge_failure(
         FailureKind::ModelDenied => (Verdict::ModelDenied, Next::OtherKey),
         // The resource belongs to another key: that one may have it, and no key is to blame.
         FailureKind::ResourceDenied => (Verdict::Blameless, Next::OtherKey),
-        FailureKind::QuotaPerDay => (
-            Verdict::ExhaustedUntil {
-                until: circumstances.quota_midnight,
-            },
-            Next::OtherKey,
-        ),
+        FailureKind::QuotaPerDay => {
+            (Verdict::ExhaustedUntil { until: circumstances.quota_midnight }, Next::OtherKey)
+        }
         FailureKind::QuotaPerMinute => {
             let wait_ms = stated.unwrap_or(circumstances.minute_wait_ms);
             (Verdict::Cooling { wait_ms }, Next::OtherKey)
@@ -95,52 +92,16 @@ mod tests {
     fn every_kind_of_refusal_has_its_row() {
         let rows = [
             (FailureKind::KeyInvalid, Verdict::Invalid, Next::OtherKey),
-            (
-                FailureKind::KeySuspended,
-                Verdict::Suspended,
-                Next::OtherKey,
-            ),
+            (FailureKind::KeySuspended, Verdict::Suspended, Next::OtherKey),
             (FailureKind::NoCredit, Verdict::NoCredit, Next::OtherKey),
-            (
-                FailureKind::ModelDenied,
-                Verdict::ModelDenied,
-                Next::OtherKey,
-            ),
-            (
-                FailureKind::ResourceDenied,
-                Verdict::Blameless,
-                Next::OtherKey,
-            ),
-            (
-                FailureKind::NotEntitled,
-                Verdict::NotEntitled,
-                Next::OtherKey,
-            ),
-            (
-                FailureKind::QuotaPerDay,
-                Verdict::ExhaustedUntil { until: MIDNIGHT },
-                Next::OtherKey,
-            ),
-            (
-                FailureKind::QuotaPerMinute,
-                Verdict::Cooling { wait_ms: 90_000 },
-                Next::OtherKey,
-            ),
-            (
-                FailureKind::RateLimited,
-                Verdict::RateLimited,
-                Next::OtherKey,
-            ),
-            (
-                FailureKind::MultipleCredentials,
-                Verdict::Blameless,
-                Next::GiveUp,
-            ),
-            (
-                FailureKind::LocationUnsupported,
-                Verdict::Blameless,
-                Next::PassOn,
-            ),
+            (FailureKind::ModelDenied, Verdict::ModelDenied, Next::OtherKey),
+            (FailureKind::ResourceDenied, Verdict::Blameless, Next::OtherKey),
+            (FailureKind::NotEntitled, Verdict::NotEntitled, Next::OtherKey),
+            (FailureKind::QuotaPerDay, Verdict::ExhaustedUntil { until: MIDNIGHT }, Next::OtherKey),
+            (FailureKind::QuotaPerMinute, Verdict::Cooling { wait_ms: 90_000 }, Next::OtherKey),
+            (FailureKind::RateLimited, Verdict::RateLimited, Next::OtherKey),
+            (FailureKind::MultipleCredentials, Verdict::Blameless, Next::GiveUp),
+            (FailureKind::LocationUnsupported, Verdict::Blameless, Next::PassOn),
             (FailureKind::BadRequest, Verdict::Blameless, Next::PassOn),
             (FailureKind::Upstream, Verdict::Faulty, Next::OtherTry),
         ];
@@ -170,10 +131,7 @@ mod tests {
     }
 
     fn judged(kind: FailureKind, stated: Option<u64>) -> (Verdict, Next) {
-        let circumstances = Circumstances {
-            quota_midnight: MIDNIGHT,
-            minute_wait_ms: 90_000,
-        };
+        let circumstances = Circumstances { quota_midnight: MIDNIGHT, minute_wait_ms: 90_000 };
         judge_failure(kind, stated, circumstances)
     }
 }

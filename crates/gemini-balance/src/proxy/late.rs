@@ -45,11 +45,7 @@ pub(super) fn response(
     // The first tick of an interval is at once, which is when the first heartbeat is due.
     let mut beat = tokio::time::interval(heartbeat);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let late = Late {
-        state: State::Serving(serving),
-        dialect,
-        beat,
-    };
+    let late = Late { state: State::Serving(serving), dialect, beat };
     let mut response = Response::new(ProxyBody::Late(Box::new(late)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

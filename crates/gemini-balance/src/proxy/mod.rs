@@ -39,14 +39,8 @@ use crate::user_keys::UserKey;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The methods that LLM APIs have.
-static METHODS: [Method; 6] = [
-    Method::GET,
-    Method::HEAD,
-    Method::POST,
-    Method::PUT,
-    Method::PATCH,
-    Method::DELETE,
-];
+static METHODS: [Method; 6] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
 /// Answers one request to an LLM API.
 pub(crate) async fn forward(

@@ -37,28 +37,17 @@ pub(super) async fn read_body<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let is_encoded = head
-        .headers
-        .get(CONTENT_ENCODING)
-        .is_some_and(|value| value != "identity");
+    let is_encoded = head.headers.get(CONTENT_ENCODING).is_some_and(|value| value != "identity");
     if is_encoded {
         return Err(ProxyError::BodyEncoding);
     }
     let mut reservation = budget.reservation();
     let declared = declared_length(head);
     if declared.is_some_and(|length| length > limits.bytes_max) {
-        return Err(ProxyError::BodyTooLarge {
-            bytes_max: limits.bytes_max,
-        });
+        return Err(ProxyError::BodyTooLarge { bytes_max: limits.bytes_max });
     }
-    reservation
-        .grow_to(declared.unwrap_or(0))
-        .map_err(|NoRoom| ProxyError::BodyBudget)?;
-    let mut reader = Reader {
-        body,
-        limits,
-        received: 0,
-    };
+    reservation.grow_to(declared.unwrap_or(0)).map_err(|NoRoom| ProxyError::BodyBudget)?;
+    let mut reader = Reader { body, limits, received: 0 };
     let Some(first) = reader.next(&mut reservation).await? else {
         return Ok((Bytes::new(), reservation));
     };
@@ -77,12 +66,7 @@ where
 }
 
 fn declared_length(head: &Parts) -> Option<u64> {
-    head.headers
-        .get(CONTENT_LENGTH)?
-        .to_str()
-        .ok()?
-        .parse()
-        .ok()
+    head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 struct Reader<B> {
@@ -104,13 +88,9 @@ impl<B: Body<Data = Bytes> + Unpin> Reader<B> {
             };
             self.received += data.len() as u64;
             if self.received > self.limits.bytes_max {
-                return Err(ProxyError::BodyTooLarge {
-                    bytes_max: self.limits.bytes_max,
-                });
+                return Err(ProxyError::BodyTooLarge { bytes_max: self.limits.bytes_max });
             }
-            reservation
-                .grow_to(self.received)
-                .map_err(|NoRoom| ProxyError::BodyBudget)?;
+            reservation.grow_to(self.received).map_err(|NoRoom| ProxyError::BodyBudget)?;
             return Ok(Some(data));
         }
     }
@@ -122,10 +102,7 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: BodyLimits = BodyLimits {
-        bytes_max: 10,
-        idle: Duration::from_secs(1),
-    };
+    const LIMITS: BodyLimits = BodyLimits { bytes_max: 10, idle: Duration::from_secs(1) };
 
     fn head(length: Option<&str>) -> Parts {
         let mut request = http::Request::builder();

@@ -184,9 +184,7 @@ impl Relay {
                 self.queue.push_back(Bytes::from_static(b"\n\n"));
                 Some(error.event(self.exchange.dialect()))
             }
-            (Some(tap), _) => error
-                .with_body(|body| tap.closing_error(body))
-                .map(Bytes::from),
+            (Some(tap), _) => error.with_body(|body| tap.closing_error(body)).map(Bytes::from),
             (None, _) => None,
         };
         let is_cut = last_words.is_none();
@@ -198,12 +196,7 @@ impl Relay {
     }
 
     fn end_with(&mut self, error: Option<&'static str>, verdict: Verdict, reason: String) {
-        self.end = Some(End {
-            error,
-            verdict,
-            reason,
-            is_cut: false,
-        });
+        self.end = Some(End { error, verdict, reason, is_cut: false });
         if self.queue.is_empty() {
             self.speak_end();
         }
@@ -212,8 +205,7 @@ impl Relay {
     /// Ends the exchange as decided; doing so twice changes nothing.
     fn speak_end(&mut self) {
         let Some(end) = &self.end else { return };
-        self.exchange
-            .metered(self.tap.as_ref().and_then(|tap| tap.seen().usage.as_ref()));
+        self.exchange.metered(self.tap.as_ref().and_then(|tap| tap.seen().usage.as_ref()));
         self.exchange.end(&Ending {
             status: self.status,
             error: end.error,
@@ -243,14 +235,8 @@ impl Relay {
             }
             // A heartbeat that is due but not safe here is due again a whole pause later.
             let is_due = unsent >= heartbeat;
-            let next_beat = if is_due {
-                heartbeat
-            } else {
-                heartbeat - unsent
-            };
-            self.timer
-                .as_mut()
-                .reset(Instant::now() + next_beat.min(idle - silent));
+            let next_beat = if is_due { heartbeat } else { heartbeat - unsent };
+            self.timer.as_mut().reset(Instant::now() + next_beat.min(idle - silent));
             if is_due && self.may_beat() {
                 let beat = self.exchange.dialect().heartbeat();
                 self.queue.push_back(Bytes::from_static(beat));

@@ -104,8 +104,7 @@ pub(super) async fn serve(worker: Arc<Worker>, mut exchange: Exchange, call: Cal
             () = drained.cancelled() => Err(ProxyError::Draining),
         };
         let searched_ms = app.clock.monotonic_ms().saturating_sub(search_began_ms);
-        app.metrics
-            .waited_for_key(Duration::from_millis(searched_ms));
+        app.metrics.waited_for_key(Duration::from_millis(searched_ms));
         let lease = match lease {
             Ok(lease) => lease,
             Err(error) => return tried.give_up(exchange, error),
@@ -168,12 +167,7 @@ pub(super) async fn serve(worker: Arc<Worker>, mut exchange: Exchange, call: Cal
 fn time_left(worker: &Worker, exchange: &Exchange) -> Duration {
     let app = &worker.app;
     let spent_ms = app.clock.monotonic_ms().saturating_sub(exchange.began_ms());
-    Duration::from_millis(
-        app.config
-            .limits
-            .request_timeout_ms
-            .saturating_sub(spent_ms),
-    )
+    Duration::from_millis(app.config.limits.request_timeout_ms.saturating_sub(spent_ms))
 }
 
 /// A key that has not failed this request, preferably none under which the upstream failed.
@@ -201,49 +195,34 @@ async fn find_lease(
 }
 
 fn tries_max(worker: &Worker) -> u32 {
-    worker
-        .app
-        .config
-        .pool
-        .retries_max
-        .map_or(UPSTREAM_TRIES_MAX, |retries| retries + 1)
+    worker.app.config.pool.retries_max.map_or(UPSTREAM_TRIES_MAX, |retries| retries + 1)
 }
 
 /// What a refusal is judged by besides itself.
 pub(super) fn circumstances(app: &App) -> Circumstances {
     let midnight_ms = next_midnight_los_angeles_ms(app.clock.wall_ms());
     Circumstances {
-        quota_midnight: app
-            .pool
-            .time_of_wall(u64::try_from(midnight_ms).unwrap_or(0)),
+        quota_midnight: app.pool.time_of_wall(u64::try_from(midnight_ms).unwrap_or(0)),
         minute_wait_ms: app.config.pool.rate_limit_wait_ms,
     }
 }
 
 fn deliver(worker: &Worker, exchange: Exchange, call: &Call, accepted: Accepted) -> Served {
-    let mut head = Head {
-        status: accepted.head.status,
-        headers: headers::to_caller(&accepted.head.headers),
-    };
+    let mut head =
+        Head { status: accepted.head.status, headers: headers::to_caller(&accepted.head.headers) };
     let filter = call.is_usage_ours.then(UsageFilter::new);
     // A stream may lose an event or gain a last one.
     if matches!(accepted.shape, Some(Shape::Sse | Shape::JsonArray)) {
         head.headers.remove(CONTENT_LENGTH);
     }
     let relay = Relay::new(&worker.app, exchange, accepted, filter);
-    Served::Accepted {
-        head,
-        relay: Box::new(relay),
-    }
+    Served::Accepted { head, relay: Box::new(relay) }
 }
 
 impl Tried {
     /// Keeps the failure that the caller can act on rather than a key's own.
     fn remember(&mut self, failed: Failed) {
-        let is_kept = self
-            .last
-            .as_ref()
-            .is_some_and(|last| last.is_telling && !failed.is_telling);
+        let is_kept = self.last.as_ref().is_some_and(|last| last.is_telling && !failed.is_telling);
         if !is_kept {
             self.last = Some(failed);
         }
@@ -277,23 +256,13 @@ impl Failed {
                 body: without_key(refused.body, key),
             }
         } else {
-            Answer::Own(ProxyError::UpstreamStatus {
-                status: refused.status,
-            })
+            Answer::Own(ProxyError::UpstreamStatus { status: refused.status })
         };
-        Self {
-            answer,
-            code,
-            is_telling,
-        }
+        Self { answer, code, is_telling }
     }
 
     fn of_fault(fault: Fault) -> Self {
-        Self {
-            answer: Answer::Own(fault.error()),
-            code: fault.code(),
-            is_telling: true,
-        }
+        Self { answer: Answer::Own(fault.error()), code: fault.code(), is_telling: true }
     }
 
     fn pass_on(self, mut exchange: Exchange) -> Served {
@@ -314,15 +283,9 @@ impl Answer {
     pub(super) fn response(self, dialect: Dialect) -> Response<Bytes> {
         match self {
             Self::Own(error) => error.response(dialect),
-            Self::Upstream {
-                status,
-                mut headers,
-                body,
-            } => {
+            Self::Upstream { status, mut headers, body } => {
                 headers.remove(CONTENT_LENGTH);
-                headers
-                    .entry(CONTENT_TYPE)
-                    .or_insert(HeaderValue::from_static("application/json"));
+                headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
                 let mut response = Response::new(body);
                 *response.status_mut() = status;
                 *response.headers_mut() = headers;
@@ -354,7 +317,5 @@ fn without_key(body: Bytes, key: &ServiceKey) -> Bytes {
     if memchr::memmem::find(&body, secret).is_none() {
         return body;
     }
-    String::from_utf8_lossy(&body)
-        .replace(key.secret.expose(), &key.brief)
-        .into()
+    String::from_utf8_lossy(&body).replace(key.secret.expose(), &key.brief).into()
 }

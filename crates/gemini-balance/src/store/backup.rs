@@ -23,8 +23,7 @@ impl Store {
     /// # Errors
     /// If the destination cannot be written, or as any read.
     pub async fn backup(&self, destination: PathBuf) -> Result<(), StoreError> {
-        self.read_connection(move |connection| copy(connection, &destination))
-            .await
+        self.read_connection(move |connection| copy(connection, &destination)).await
     }
 
     /// Copies the database at `source`, which may be in use by another process, to `destination`.
@@ -43,11 +42,7 @@ pub(super) fn before_migration(
     version: u32,
 ) -> Result<(), StoreError> {
     open::create_private_directory(&options.backup_dir).map_err(failed)?;
-    let name = format!(
-        "{}.v{version}-{}.{EXTENSION}",
-        stem(&options.path),
-        options.now_ms
-    );
+    let name = format!("{}.v{version}-{}.{EXTENSION}", stem(&options.path), options.now_ms);
     copy(connection, &options.backup_dir.join(name))
 }
 
@@ -59,23 +54,15 @@ pub(super) fn newest_good(options: &OpenOptions) -> Option<PathBuf> {
         .flatten()
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix))
         .map(|entry| entry.path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == EXTENSION)
-        })
+        .filter(|path| path.extension().is_some_and(|extension| extension == EXTENSION))
         .filter_map(|path| Some((fs::metadata(&path).ok()?.modified().ok()?, path)))
         .collect();
     backups.sort_unstable();
-    backups
-        .into_iter()
-        .rev()
-        .map(|(_, path)| path)
-        .find(|path| is_good(path))
+    backups.into_iter().rev().map(|(_, path)| path).find(|path| is_good(path))
 }
 
 fn stem(path: &Path) -> String {
-    path.file_stem()
-        .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
+    path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
 }
 
 fn is_good(path: &Path) -> bool {
@@ -85,9 +72,7 @@ fn is_good(path: &Path) -> bool {
             connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
         Ok(id == APPLICATION_ID && finding == "ok")
     };
-    open::connect_to_read(path)
-        .and_then(|connection| check(&connection))
-        .unwrap_or(false)
+    open::connect_to_read(path).and_then(|connection| check(&connection)).unwrap_or(false)
 }
 
 fn copy(source: &Connection, destination: &Path) -> Result<(), StoreError> {
@@ -101,9 +86,7 @@ fn copy(source: &Connection, destination: &Path) -> Result<(), StoreError> {
     // A copy is one file: without this it would ask for a write-ahead log beside it.
     target.pragma_update(None, "journal_mode", "DELETE")?;
     target.close().map_err(|(_, error)| error)?;
-    File::open(&unfinished)
-        .and_then(|file| file.sync_all())
-        .map_err(failed)?;
+    File::open(&unfinished).and_then(|file| file.sync_all()).map_err(failed)?;
     fs::rename(&unfinished, destination).map_err(failed)
 }
 

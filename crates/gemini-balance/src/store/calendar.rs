@@ -32,18 +32,12 @@ pub struct TimeRange {
 
 impl TimeRange {
     /// Everything that is stored.
-    pub const ALL: Self = Self {
-        start_ms: 0,
-        end_ms: TIME_MS_MAX,
-    };
+    pub const ALL: Self = Self { start_ms: 0, end_ms: TIME_MS_MAX };
 
     /// The range within what can be stored; empty rather than reversed.
     pub(super) fn clamped(self) -> Self {
         let start_ms = self.start_ms.clamp(0, TIME_MS_MAX);
-        Self {
-            start_ms,
-            end_ms: self.end_ms.clamp(start_ms, TIME_MS_MAX),
-        }
+        Self { start_ms, end_ms: self.end_ms.clamp(start_ms, TIME_MS_MAX) }
     }
 
     /// The quarter-hours that hold a part of the range, numbered since the epoch.
@@ -73,9 +67,7 @@ impl Zone {
     /// The zone without offset.
     #[must_use]
     pub fn utc() -> Self {
-        Self {
-            zone: TimeZone::UTC,
-        }
+        Self { zone: TimeZone::UTC }
     }
 
     /// The local date and time at `time_ms`, and the offset from UTC that makes it.
@@ -160,11 +152,7 @@ impl Periods {
     pub fn new(unit: Unit, offset: i64, count: i64) -> Option<Self> {
         let count = count.max(0);
         let is_near = (-OFFSET_MAX..=OFFSET_MAX).contains(&offset);
-        (is_near && count <= PERIODS_MAX).then_some(Self {
-            unit,
-            offset,
-            count,
-        })
+        (is_near && count <= PERIODS_MAX).then_some(Self { unit, offset, count })
     }
 
     /// The unit they are counted in.
@@ -188,62 +176,22 @@ mod tests {
 
     #[test]
     fn months_are_counted_by_the_calendar() {
-        check(
-            "2026-03-01T12:00:00Z",
-            Unit::Month,
-            0,
-            &["2026-01", "2026-02", "2026-03"],
-        );
-        check(
-            "2026-03-31T12:00:00Z",
-            Unit::Month,
-            -1,
-            &["2025-12", "2026-01", "2026-02"],
-        );
-        check(
-            "2026-12-31T12:00:00Z",
-            Unit::Month,
-            1,
-            &["2026-11", "2026-12", "2027-01"],
-        );
+        check("2026-03-01T12:00:00Z", Unit::Month, 0, &["2026-01", "2026-02", "2026-03"]);
+        check("2026-03-31T12:00:00Z", Unit::Month, -1, &["2025-12", "2026-01", "2026-02"]);
+        check("2026-12-31T12:00:00Z", Unit::Month, 1, &["2026-11", "2026-12", "2027-01"]);
     }
 
     #[test]
     fn weeks_begin_on_monday_and_are_numbered_as_in_python() {
-        check(
-            "2026-11-22T12:00:00Z",
-            Unit::Week,
-            0,
-            &["2026-44", "2026-45", "2026-46"],
-        );
-        check(
-            "2027-01-03T12:00:00Z",
-            Unit::Week,
-            0,
-            &["2026-50", "2026-51", "2026-52"],
-        );
-        check(
-            "2024-01-01T12:00:00Z",
-            Unit::Week,
-            0,
-            &["2023-51", "2023-52", "2024-01"],
-        );
+        check("2026-11-22T12:00:00Z", Unit::Week, 0, &["2026-44", "2026-45", "2026-46"]);
+        check("2027-01-03T12:00:00Z", Unit::Week, 0, &["2026-50", "2026-51", "2026-52"]);
+        check("2024-01-01T12:00:00Z", Unit::Week, 0, &["2023-51", "2023-52", "2024-01"]);
     }
 
     #[test]
     fn days_cross_months_and_leap_days() {
-        check(
-            "2028-03-01T00:00:00Z",
-            Unit::Day,
-            0,
-            &["2028-02-28", "2028-02-29", "2028-03-01"],
-        );
-        check(
-            "2026-03-01T00:00:00Z",
-            Unit::Day,
-            -1,
-            &["2026-02-26", "2026-02-27", "2026-02-28"],
-        );
+        check("2028-03-01T00:00:00Z", Unit::Day, 0, &["2028-02-28", "2028-02-29", "2028-03-01"]);
+        check("2026-03-01T00:00:00Z", Unit::Day, -1, &["2026-02-26", "2026-02-27", "2026-02-28"]);
     }
 
     #[test]

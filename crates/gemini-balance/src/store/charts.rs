@@ -65,8 +65,7 @@ impl Store {
         zone: Zone,
         now_ms: i64,
     ) -> Result<ChartData<u64>, StoreError> {
-        self.read(move |connection| daily_usage(connection, &zone, now_ms))
-            .await
+        self.read(move |connection| daily_usage(connection, &zone, now_ms)).await
     }
 
     /// Usage by period and model.
@@ -85,9 +84,7 @@ impl Store {
             let mut chart = by_period(connection, &zone, &days, periods.unit(), |sums| {
                 sums.map_or(0, |sums| measure.of(sums))
             })?;
-            chart
-                .datasets
-                .retain(|dataset| dataset.data.iter().any(|number| 0 < *number));
+            chart.datasets.retain(|dataset| dataset.data.iter().any(|number| 0 < *number));
             Ok(chart)
         })
         .await
@@ -112,9 +109,7 @@ impl Store {
                 *days.entry(zone.date(start * QUARTER_MS)).or_default() += measure.of(&sums);
             }
             let used = days.into_iter().filter(|(_, number)| 0 < *number);
-            Ok(used
-                .map(|(day, number)| (Unit::Day.label(day), number))
-                .collect())
+            Ok(used.map(|(day, number)| (Unit::Day.label(day), number)).collect())
         })
         .await
     }
@@ -132,9 +127,7 @@ impl Store {
         self.read(move |connection| {
             let days = Periods::new(Unit::Day, 0, i64::from(days))
                 .map_or_else(Vec::new, |periods| periods.first_days(&zone, now_ms));
-            by_period(connection, &zone, &days, Unit::Day, |sums| {
-                sums.and_then(success_rate)
-            })
+            by_period(connection, &zone, &days, Unit::Day, |sums| sums.and_then(success_rate))
         })
         .await
     }
@@ -155,11 +148,7 @@ impl Store {
             if let Some(range) = last_days(&zone, now_ms, i64::from(days)) {
                 for (start, model_id, sums) in quarters(connection, range)? {
                     let (local, _) = zone.local(start * QUARTER_MS);
-                    table.add(
-                        model_id,
-                        usize::try_from(local.hour()).unwrap_or_default(),
-                        &sums,
-                    );
+                    table.add(model_id, usize::try_from(local.hour()).unwrap_or_default(), &sums);
                 }
             }
             table.chart(connection, labels, |sums| sums.and_then(success_rate))
@@ -176,17 +165,11 @@ struct Table {
 
 impl Table {
     fn new(columns: usize) -> Self {
-        Self {
-            columns,
-            models: HashMap::new(),
-        }
+        Self { columns, models: HashMap::new() }
     }
 
     fn add(&mut self, model_id: i64, column: usize, sums: &Sums) {
-        let row = self
-            .models
-            .entry(model_id)
-            .or_insert_with(|| vec![None; self.columns]);
+        let row = self.models.entry(model_id).or_insert_with(|| vec![None; self.columns]);
         if let Some(cell) = row.get_mut(column) {
             cell.get_or_insert_default().add(sums);
         }
@@ -201,10 +184,7 @@ impl Table {
         let mut datasets = Vec::with_capacity(self.models.len());
         for (model_id, row) in self.models {
             let data = row.iter().map(|sums| number(sums.as_ref())).collect();
-            datasets.push(Dataset {
-                label: word(connection, model_id)?,
-                data,
-            });
+            datasets.push(Dataset { label: word(connection, model_id)?, data });
         }
         datasets.sort_by(|a: &Dataset<T>, b| a.label.cmp(&b.label));
         Ok(ChartData { labels, datasets })
@@ -219,20 +199,13 @@ fn by_period<T>(
     unit: Unit,
     number: impl Fn(Option<&Sums>) -> T,
 ) -> Result<ChartData<T>, StoreError> {
-    let starts: Vec<i64> = first_days
-        .iter()
-        .filter_map(|day| zone.start_of(*day))
-        .collect();
+    let starts: Vec<i64> = first_days.iter().filter_map(|day| zone.start_of(*day)).collect();
     let (columns, table) = match (starts.split_first(), starts.split_last()) {
         (Some((start, _)), Some((end, columns))) => {
             let mut table = Table::new(columns.len());
-            for (quarter, model_id, sums) in quarters(
-                connection,
-                TimeRange {
-                    start_ms: *start,
-                    end_ms: *end,
-                },
-            )? {
+            for (quarter, model_id, sums) in
+                quarters(connection, TimeRange { start_ms: *start, end_ms: *end })?
+            {
                 let begun = columns.partition_point(|start| *start <= quarter * QUARTER_MS);
                 table.add(model_id, begun.saturating_sub(1), &sums);
             }
@@ -240,11 +213,7 @@ fn by_period<T>(
         }
         _ => (0, Table::new(0)),
     };
-    let labels = first_days
-        .iter()
-        .take(columns)
-        .map(|day| unit.label(*day))
-        .collect();
+    let labels = first_days.iter().take(columns).map(|day| unit.label(*day)).collect();
     table.chart(connection, labels, number)
 }
 
@@ -254,10 +223,7 @@ fn daily_usage(
     now_ms: i64,
 ) -> Result<ChartData<u64>, StoreError> {
     let Some(range) = last_days(zone, now_ms, 1) else {
-        return Ok(ChartData {
-            labels: Vec::new(),
-            datasets: Vec::new(),
-        });
+        return Ok(ChartData { labels: Vec::new(), datasets: Vec::new() });
     };
     let mut keys: HashMap<i64, Vec<(i64, u64)>> = HashMap::new();
     let quarters = range.quarters();
@@ -266,12 +232,8 @@ fn daily_usage(
          WHERE dimension = ?1 AND span = ?2 AND ?3 <= start AND start < ?4 AND 0 < successes
          GROUP BY subject_id, model_id",
     )?;
-    let parameters = (
-        Dimension::ServiceKey as i64,
-        Span::Quarter as i64,
-        quarters.start,
-        quarters.end,
-    );
+    let parameters =
+        (Dimension::ServiceKey as i64, Span::Quarter as i64, quarters.start, quarters.end);
     let mut rows = statement.query(parameters)?;
     while let Some(row) = rows.next()? {
         let used = (row.get(1)?, row.get::<_, i64>(2)?.cast_unsigned());
@@ -289,28 +251,17 @@ fn daily_usage(
     let mut table = Table::new(columns.len());
     for (column, (.., models)) in columns.iter().enumerate() {
         for (model_id, successes) in models {
-            table.add(
-                *model_id,
-                column,
-                &Sums {
-                    successes: *successes,
-                    ..Sums::default()
-                },
-            );
+            table.add(*model_id, column, &Sums { successes: *successes, ..Sums::default() });
         }
     }
     let labels = columns.into_iter().map(|(_, _, brief, _)| brief).collect();
-    table.chart(connection, labels, |sums| {
-        sums.map_or(0, |sums| sums.successes)
-    })
+    table.chart(connection, labels, |sums| sums.map_or(0, |sums| sums.successes))
 }
 
 /// From the midnight that began the first of the last `days` days to the midnight that ends today.
 fn last_days(zone: &Zone, now_ms: i64, days: i64) -> Option<TimeRange> {
     let today = zone.date(now_ms);
-    let first = today
-        .checked_sub(CalendarSpan::new().try_days(days - 1).ok()?)
-        .ok()?;
+    let first = today.checked_sub(CalendarSpan::new().try_days(days - 1).ok()?).ok()?;
     let start_ms = zone.start_of(first)?;
     let end_ms = zone.start_of(today.tomorrow().ok()?)?;
     Some(TimeRange { start_ms, end_ms })

@@ -48,10 +48,7 @@ impl<S: Send + 'static> Crew<S> {
                     .spawn(move || work(worker, &queue, rest))
             })
             .collect::<io::Result<_>>()?;
-        Ok(Self {
-            jobs,
-            threads: Arc::new(Mutex::new(threads)),
-        })
+        Ok(Self { jobs, threads: Arc::new(Mutex::new(threads)) })
     }
 
     /// Has `work` run on a thread of the crew. A full queue answers [`StoreError::Busy`] at once.
@@ -83,10 +80,7 @@ impl<S: Send + 'static> Crew<S> {
         drop(jobs);
         let threads = std::mem::take(&mut *threads.lock());
         let joined = tokio::task::spawn_blocking(move || {
-            threads
-                .into_iter()
-                .filter_map(|thread| thread.join().err())
-                .count()
+            threads.into_iter().filter_map(|thread| thread.join().err()).count()
         });
         if !matches!(joined.await, Ok(0)) {
             tracing::error!("a thread of the database ended with a panic");
@@ -109,10 +103,7 @@ impl<T> Answer<T> {
 
 impl<S> Clone for Crew<S> {
     fn clone(&self) -> Self {
-        Self {
-            jobs: self.jobs.clone(),
-            threads: Arc::clone(&self.threads),
-        }
+        Self { jobs: self.jobs.clone(), threads: Arc::clone(&self.threads) }
     }
 }
 
@@ -125,11 +116,8 @@ fn job<S, T: Send + 'static>(
         if answer.is_closed() {
             return;
         }
-        let result = if asked_at.elapsed() < WAIT_MAX {
-            work(worker)
-        } else {
-            Err(StoreError::Busy)
-        };
+        let result =
+            if asked_at.elapsed() < WAIT_MAX { work(worker) } else { Err(StoreError::Busy) };
         // The asker may leave while the job runs: what was done stays done.
         drop(answer.send(result));
     };
@@ -188,10 +176,8 @@ mod tests {
     async fn a_panicking_job_ends_itself_and_not_its_thread() {
         let crew = Crew::start("test", vec![7], 1, |_| {}).unwrap();
 
-        let panicked = crew
-            .ask(|_| -> Result<(), StoreError> { panic!("as the test wants") })
-            .wait()
-            .await;
+        let panicked =
+            crew.ask(|_| -> Result<(), StoreError> { panic!("as the test wants") }).wait().await;
         let next = crew.ask(|number| Ok(*number)).wait().await;
 
         assert!(matches!(panicked, Err(StoreError::Failed(_))));
@@ -204,18 +190,12 @@ mod tests {
         let (done, is_done) = sync_channel(8);
         for number in 0..8 {
             let done = done.clone();
-            crew.jobs
-                .try_send(Box::new(move |()| done.send(number).unwrap()))
-                .ok()
-                .unwrap();
+            crew.jobs.try_send(Box::new(move |()| done.send(number).unwrap())).ok().unwrap();
         }
 
         crew.close().await;
 
-        assert_eq!(
-            is_done.try_iter().collect::<Vec<_>>(),
-            [0, 1, 2, 3, 4, 5, 6, 7]
-        );
+        assert_eq!(is_done.try_iter().collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6, 7]);
     }
 
     fn ask_on_a_thread(

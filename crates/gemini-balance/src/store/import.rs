@@ -99,14 +99,10 @@ impl Store {
             for (position, key) in import.user_keys.iter().enumerate() {
                 let (id, name) = user_key(transaction, key, now_ms)?;
                 imported.user_key_ids.push(id);
-                imported
-                    .renamed_user_keys
-                    .extend(name.map(|name| (position, name)));
+                imported.renamed_user_keys.extend(name.map(|name| (position, name)));
             }
             for key in &import.service_keys {
-                imported
-                    .service_key_ids
-                    .push(service_key(transaction, key, now_ms)?);
+                imported.service_key_ids.push(service_key(transaction, key, now_ms)?);
             }
             rows(transaction, words, import.rows, &mut imported)?;
             let (key, value) = import.mark;
@@ -135,10 +131,7 @@ fn user_key(
         }
         ImportedUserKey::Living(key) => {
             let sql = "SELECT id FROM user_keys WHERE hash = ?1";
-            if let Some(id) = connection
-                .query_row(sql, [key.hash], |row| row.get(0))
-                .optional()?
-            {
+            if let Some(id) = connection.query_row(sql, [key.hash], |row| row.get(0)).optional()? {
                 return Ok((id, None));
             }
             with_free_name(connection, key)
@@ -155,13 +148,7 @@ fn with_free_name(
             1 => key.name.clone(),
             _ => format!("{} ({number})", key.name),
         };
-        match user_keys::insert(
-            connection,
-            &NewUserKey {
-                name: name.clone(),
-                ..key.clone()
-            },
-        ) {
+        match user_keys::insert(connection, &NewUserKey { name: name.clone(), ..key.clone() }) {
             Err(StoreError::Taken(Unique::Name)) => {}
             other => return Ok((other?, (number != 1).then_some(name))),
         }
@@ -178,10 +165,7 @@ fn service_key(
         ImportedServiceKey::Living(key) => match service_keys::add(connection, key)? {
             Added::Added { id, .. } | Added::Duplicate { id, .. } => Ok(id),
         },
-        ImportedServiceKey::Deleted {
-            key_identifier,
-            brief,
-        } => {
+        ImportedServiceKey::Deleted { key_identifier, brief } => {
             connection.execute(
                 "INSERT INTO service_keys (key_identifier, brief, provider, project, tier, note,
                      tags, is_enabled, created_at_ms, deleted_at_ms)
@@ -201,11 +185,7 @@ fn rows(
 ) -> Result<(), StoreError> {
     let mut batch = Vec::with_capacity(BATCH_ROWS);
     for row in rows {
-        let ImportedRow {
-            user_key,
-            service_key,
-            row,
-        } = row.map_err(StoreError::Failed)?;
+        let ImportedRow { user_key, service_key, row } = row.map_err(StoreError::Failed)?;
         let id = |ids: &[i64], position: Option<usize>| ids.get(position?).copied();
         batch.push(LogRow {
             user_key_id: id(&imported.user_key_ids, user_key),
@@ -231,25 +211,14 @@ mod tests {
     async fn rows_of_deleted_keys_keep_their_names() {
         let store = TestStore::new();
 
-        let imported = store
-            .import(import(vec![Ok(imported_row())]), 9)
-            .await
-            .unwrap();
+        let imported = store.import(import(vec![Ok(imported_row())]), 9).await.unwrap();
 
         assert_eq!(imported.log_rows, 1);
         let page = store.log_page(LogFilter::ALL, None, 10).await.unwrap();
         assert_eq!(page.rows[0].user_key_name.as_deref(), Some("former-user"));
-        assert_eq!(
-            page.rows[0].key_identifier.as_deref(),
-            Some("key_sha256_deadbeef")
-        );
-        let names: Vec<_> = store
-            .user_keys()
-            .await
-            .unwrap()
-            .into_iter()
-            .map(|key| key.name)
-            .collect();
+        assert_eq!(page.rows[0].key_identifier.as_deref(), Some("key_sha256_deadbeef"));
+        let names: Vec<_> =
+            store.user_keys().await.unwrap().into_iter().map(|key| key.name).collect();
         assert_eq!(names, ["alice"]);
         assert_eq!(store.meta("imported").await.unwrap(), Some(b"v10".to_vec()));
     }
@@ -272,10 +241,7 @@ mod tests {
         let store = TestStore::new();
         let first = store.import(import(Vec::new()), 9).await.unwrap();
         let mut other = import(Vec::new());
-        other.user_keys.push(ImportedUserKey::Living(NewUserKey {
-            hash: [2; 32],
-            ..alice()
-        }));
+        other.user_keys.push(ImportedUserKey::Living(NewUserKey { hash: [2; 32], ..alice() }));
 
         let second = store.import(other, 9).await.unwrap();
 
@@ -291,9 +257,7 @@ mod tests {
         Import {
             user_keys: vec![
                 ImportedUserKey::Living(alice()),
-                ImportedUserKey::Deleted {
-                    name: "former-user".to_owned(),
-                },
+                ImportedUserKey::Deleted { name: "former-user".to_owned() },
             ],
             service_keys: vec![ImportedServiceKey::Deleted {
                 key_identifier,
@@ -305,11 +269,7 @@ mod tests {
     }
 
     fn imported_row() -> ImportedRow {
-        ImportedRow {
-            user_key: Some(1),
-            service_key: Some(0),
-            row: row(5),
-        }
+        ImportedRow { user_key: Some(1), service_key: Some(0), row: row(5) }
     }
 
     fn alice() -> NewUserKey {

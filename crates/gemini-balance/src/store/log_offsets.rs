@@ -43,18 +43,11 @@ impl Store {
             let rows = match locate(connection, segments, offset)? {
                 Some(newest) => {
                     let oldest = first_id(range.clamped().start_ms);
-                    entries(
-                        connection,
-                        &ids(connection, oldest..newest + 1, (0, limit))?,
-                    )?
+                    entries(connection, &ids(connection, oldest..newest + 1, (0, limit))?)?
                 }
                 None => Vec::new(),
             };
-            Ok(LogSlice {
-                rows,
-                total,
-                log_time_ms: time_range(connection)?,
-            })
+            Ok(LogSlice { rows, total, log_time_ms: time_range(connection)? })
         })
         .await
     }
@@ -62,10 +55,7 @@ impl Store {
 
 /// How many rows of the log began in `range`.
 pub(super) fn count(connection: &Connection, range: TimeRange) -> Result<u64, StoreError> {
-    Ok(segments(connection, range)?
-        .iter()
-        .map(|segment| segment.rows)
-        .sum())
+    Ok(segments(connection, range)?.iter().map(|segment| segment.rows).sum())
 }
 
 /// Start of the oldest and of the newest row, in ms since the epoch.
@@ -73,9 +63,7 @@ pub(super) fn time_range(connection: &Connection) -> Result<Option<(i64, i64)>, 
     let end = |sql| connection.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
     let oldest = end("SELECT min(id) FROM request_logs")?;
     let newest = end("SELECT max(id) FROM request_logs")?;
-    Ok(oldest
-        .zip(newest)
-        .map(|(oldest, newest)| (time_ms(oldest), time_ms(newest))))
+    Ok(oldest.zip(newest).map(|(oldest, newest)| (time_ms(oldest), time_ms(newest))))
 }
 
 /// A stretch of time and the number of rows in it.
@@ -102,14 +90,9 @@ fn segments(connection: &Connection, range: TimeRange) -> Result<Vec<Segment>, S
     if middle_end <= middle_start {
         return Ok(vec![counted(connection, start..end)?]);
     }
-    let mut segments = vec![
-        counted(connection, start..middle_start)?,
-        counted(connection, middle_end..end)?,
-    ];
-    for (span, cells) in cover(TimeRange {
-        start_ms: middle_start,
-        end_ms: middle_end,
-    }) {
+    let mut segments =
+        vec![counted(connection, start..middle_start)?, counted(connection, middle_end..end)?];
+    for (span, cells) in cover(TimeRange { start_ms: middle_start, end_ms: middle_end }) {
         segments.extend(summed(connection, span, cells)?);
     }
     segments.sort_by_key(|segment| std::cmp::Reverse(segment.time_ms.start));
@@ -119,9 +102,7 @@ fn segments(connection: &Connection, range: TimeRange) -> Result<Vec<Segment>, S
 fn counted(connection: &Connection, time_ms: Range<i64>) -> Result<Segment, StoreError> {
     let rows = connection
         .prepare_cached("SELECT count(*) FROM request_logs WHERE ?1 <= id AND id < ?2")?
-        .query_row((first_id(time_ms.start), first_id(time_ms.end)), |row| {
-            unsigned(row, 0)
-        })?;
+        .query_row((first_id(time_ms.start), first_id(time_ms.end)), |row| unsigned(row, 0))?;
     Ok(Segment { time_ms, rows })
 }
 
@@ -138,10 +119,7 @@ fn summed(
     let segments = statement.query_map(parameters, |row| {
         let start = row.get::<_, i64>(0)?;
         let time_ms = start * span.length_ms()..(start + 1) * span.length_ms();
-        Ok(Segment {
-            time_ms,
-            rows: unsigned(row, 1)?,
-        })
+        Ok(Segment { time_ms, rows: unsigned(row, 1)? })
     })?;
     Ok(segments.collect::<Result<_, _>>()?)
 }
@@ -180,12 +158,7 @@ fn ids(
         "SELECT id FROM request_logs WHERE ?1 <= id AND id < ?2
          ORDER BY id DESC LIMIT ?4 OFFSET ?3",
     )?;
-    let parameters = (
-        range.start,
-        range.end,
-        offset.cast_signed(),
-        limit.min(PAGE_ROWS_MAX),
-    );
+    let parameters = (range.start, range.end, offset.cast_signed(), limit.min(PAGE_ROWS_MAX));
     let ids = statement.query_map(parameters, |row| row.get(0))?;
     Ok(ids.collect::<Result<_, _>>()?)
 }

@@ -84,9 +84,7 @@ impl Cursor {
     }
 
     fn before(id: i64) -> Self {
-        Self {
-            above_lowest: id - first_id(0),
-        }
+        Self { above_lowest: id - first_id(0) }
     }
 
     fn id(self) -> i64 {
@@ -192,8 +190,7 @@ impl Store {
         cursor: Option<Cursor>,
         limit: u32,
     ) -> Result<LogPage, StoreError> {
-        self.read(move |connection| page(connection, &filter, cursor, limit))
-            .await
+        self.read(move |connection| page(connection, &filter, cursor, limit)).await
     }
 
     /// The attempts of one request, in their order; empty if the log does not have it.
@@ -201,10 +198,7 @@ impl Store {
     /// # Errors
     /// As any read.
     pub async fn request(&self, request_id: RequestId) -> Result<Vec<LogEntry>, StoreError> {
-        let filter = LogFilter {
-            request_id: Some(request_id),
-            ..LogFilter::ALL
-        };
+        let filter = LogFilter { request_id: Some(request_id), ..LogFilter::ALL };
         let mut rows = self.log_page(filter, None, PAGE_ROWS_MAX).await?.rows;
         rows.sort_by_key(|row| (row.attempt, row.id));
         Ok(rows)
@@ -270,9 +264,7 @@ fn page(
     limit: u32,
 ) -> Result<LogPage, StoreError> {
     let range = filter.range.clamped();
-    let end = cursor
-        .map_or(i64::MAX, Cursor::id)
-        .min(first_id(range.end_ms));
+    let end = cursor.map_or(i64::MAX, Cursor::id).min(first_id(range.end_ms));
     let limit = usize::try_from(limit.min(PAGE_ROWS_MAX)).unwrap_or_default();
     let mut conditions = conditions(connection, filter)?;
     // One more than asked for tells whether this page is the last.
@@ -283,10 +275,7 @@ fn page(
         End::Exhausted => None,
     };
     ids.truncate(limit);
-    Ok(LogPage {
-        rows: entries(connection, &ids)?,
-        next,
-    })
+    Ok(LogPage { rows: entries(connection, &ids)?, next })
 }
 
 fn conditions<'c>(
@@ -314,11 +303,7 @@ fn conditions<'c>(
     if let Some(outcomes) = outcomes(connection, filter)? {
         let sql = "SELECT id FROM request_logs WHERE outcome_id = ?1 AND id <= ?2
                    ORDER BY id DESC LIMIT ?3";
-        conditions.push(Condition::new(
-            connection,
-            sql,
-            outcomes.into_iter().map(Value::Integer),
-        )?);
+        conditions.push(Condition::new(connection, sql, outcomes.into_iter().map(Value::Integer))?);
     }
     if conditions.is_empty() {
         let sql = "SELECT id FROM request_logs WHERE ?1 AND id <= ?2 ORDER BY id DESC LIMIT ?3";
@@ -329,14 +314,7 @@ fn conditions<'c>(
 
 /// The outcomes that pass the filter; `None` if it asks for nothing of them.
 fn outcomes(connection: &Connection, filter: &LogFilter) -> Result<Option<Vec<i64>>, StoreError> {
-    let LogFilter {
-        model,
-        is_success,
-        status,
-        error_kind,
-        is_stream,
-        ..
-    } = filter;
+    let LogFilter { model, is_success, status, error_kind, is_stream, .. } = filter;
     if model.is_none()
         && error_kind.is_none()
         && (is_success, status, is_stream) == (&None, &None, &None)

@@ -37,10 +37,7 @@ impl<'c> Condition<'c> {
         values: impl IntoIterator<Item = Value>,
     ) -> Result<Self, StoreError> {
         let statement = connection.prepare_cached(sql)?;
-        Ok(Self {
-            statement,
-            sources: values.into_iter().map(Source::new).collect(),
-        })
+        Ok(Self { statement, sources: values.into_iter().map(Source::new).collect() })
     }
 
     fn next(&mut self, at_most: i64, looks: &mut u32) -> Result<Option<i64>, StoreError> {
@@ -99,11 +96,7 @@ fn meet(
         first.get_or_insert(next);
         id = next;
     }
-    Ok(if first == Some(id) {
-        Meeting::At(id)
-    } else {
-        Meeting::NotAbove(id)
-    })
+    Ok(if first == Some(id) { Meeting::At(id) } else { Meeting::NotAbove(id) })
 }
 
 /// One descending sequence of ids, read ahead a little.
@@ -117,11 +110,7 @@ struct Source {
 
 impl Source {
     fn new(value: Value) -> Self {
-        Self {
-            value,
-            ids: Vec::new(),
-            is_exhausted: false,
-        }
+        Self { value, ids: Vec::new(), is_exhausted: false }
     }
 
     fn next(

@@ -35,9 +35,7 @@ impl Store {
     pub async fn meta(&self, key: &'static str) -> Result<Option<Vec<u8>>, StoreError> {
         self.read(move |connection| {
             let sql = "SELECT value FROM meta WHERE key = ?1";
-            Ok(connection
-                .query_row(sql, [key], |row| row.get(0))
-                .optional()?)
+            Ok(connection.query_row(sql, [key], |row| row.get(0)).optional()?)
         })
         .await
     }
@@ -67,10 +65,7 @@ impl Store {
 pub(super) fn file_bytes(connection: &Connection) -> Result<(u64, u64), StoreError> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| unsigned(row, 0));
     let page_bytes = pragma("page_size")?;
-    Ok((
-        pragma("page_count")? * page_bytes,
-        pragma("freelist_count")? * page_bytes,
-    ))
+    Ok((pragma("page_count")? * page_bytes, pragma("freelist_count")? * page_bytes))
 }
 
 /// A column that never holds a negative number.

@@ -24,19 +24,11 @@ pub(super) fn migrate(
     migrations: &[&str],
 ) -> Result<(), OpenError> {
     let path = &options.path;
-    let found = version(connection).map_err(|source| OpenError::Engine {
-        path: path.clone(),
-        source,
-    })?;
-    let steps = (1_u32..)
-        .zip(migrations.iter().copied())
-        .skip_while(|(step, _)| *step <= found);
+    let found =
+        version(connection).map_err(|source| OpenError::Engine { path: path.clone(), source })?;
+    let steps = (1_u32..).zip(migrations.iter().copied()).skip_while(|(step, _)| *step <= found);
     for (index, (step, sql)) in steps.enumerate() {
-        let failed = |source| OpenError::Migration {
-            path: path.clone(),
-            version: step,
-            source,
-        };
+        let failed = |source| OpenError::Migration { path: path.clone(), version: step, source };
         if index == 0 && 0 < found {
             backup::before_migration(connection, options, found).map_err(failed)?;
         }

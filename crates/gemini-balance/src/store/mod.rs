@@ -67,14 +67,8 @@ impl Store {
         let readers = (0..READERS)
             .map(|_| open::connect_to_read(path))
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|source| OpenError::Engine {
-                path: path.clone(),
-                source,
-            })?;
-        let files = |source| OpenError::Files {
-            path: path.clone(),
-            source,
-        };
+            .map_err(|source| OpenError::Engine { path: path.clone(), source })?;
+        let files = |source| OpenError::Files { path: path.clone(), source };
         let writer = vec![Writer::new(opened)];
         let threads = Threads {
             writer: Crew::start("store-writer", writer, WRITE_QUEUE_MAX, Writer::rest)
@@ -84,9 +78,7 @@ impl Store {
             })
             .map_err(files)?,
         };
-        Ok(Self {
-            threads: Arc::new(RwLock::new(Some(threads))),
-        })
+        Ok(Self { threads: Arc::new(RwLock::new(Some(threads))) })
     }
 
     /// Finishes what was accepted, writes everything into the one database file and ends the threads.
@@ -108,10 +100,7 @@ impl Store {
         durability: Durability,
         work: impl FnOnce(&Transaction<'_>, &mut Words) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let answer = self
-            .threads()?
-            .writer
-            .ask(move |writer| writer.run(durability, work));
+        let answer = self.threads()?.writer.ask(move |writer| writer.run(durability, work));
         answer.wait().await
     }
 
@@ -121,9 +110,7 @@ impl Store {
         durability: Durability,
         work: impl FnOnce(&Transaction<'_>, &mut Words) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.threads()?
-            .writer
-            .ask_blocking(move |writer| writer.run(durability, work))
+        self.threads()?.writer.ask_blocking(move |writer| writer.run(durability, work))
     }
 
     /// Runs `work` on a reader thread; all it reads is of one moment.
@@ -141,10 +128,7 @@ impl Store {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let answer = self
-            .threads()?
-            .readers
-            .ask(|connection: &mut Connection| work(connection));
+        let answer = self.threads()?.readers.ask(|connection: &mut Connection| work(connection));
         answer.wait().await
     }
 

@@ -66,10 +66,7 @@ pub(super) fn open(options: &OpenOptions) -> Result<Opened, OpenError> {
     let mut connection = connect(path).map_err(|source| engine(path, source))?;
     migrate::migrate(&mut connection, options, &migrate::MIGRATIONS)?;
     connection
-        .execute(
-            "INSERT OR IGNORE INTO meta VALUES (?1, ?2)",
-            (PROOF, options.proof),
-        )
+        .execute("INSERT OR IGNORE INTO meta VALUES (?1, ?2)", (PROOF, options.proof))
         .map_err(|error| engine(path, error.into()))?;
     Ok(Opened { connection, lock })
 }
@@ -94,19 +91,12 @@ pub(super) fn create_private_file(path: &Path) -> io::Result<File> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    FileOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
+    FileOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// Makes a directory that only we may enter, if there is none.
 pub(super) fn create_private_directory(path: &Path) -> io::Result<()> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// `path` with `suffix` after its file name.
@@ -121,10 +111,7 @@ fn check_engine() -> Result<(), OpenError> {
     if needed_number <= rusqlite::version_number() {
         return Ok(());
     }
-    Err(OpenError::EngineTooOld {
-        found: rusqlite::version().to_owned(),
-        needed,
-    })
+    Err(OpenError::EngineTooOld { found: rusqlite::version().to_owned(), needed })
 }
 
 fn lock(path: &Path) -> Result<File, OpenError> {
@@ -140,9 +127,7 @@ fn lock(path: &Path) -> Result<File, OpenError> {
         .map_err(|source| files(&lock_path, source))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
-        Err(fs::TryLockError::WouldBlock) => Err(OpenError::InUse {
-            path: path.to_owned(),
-        }),
+        Err(fs::TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
         Err(fs::TryLockError::Error(source)) => Err(files(&lock_path, source)),
     }
 }
@@ -173,10 +158,7 @@ fn check_header(options: &OpenOptions) -> Result<(), OpenError> {
         return Err(corrupt(options, "its header is empty".to_owned()));
     }
     if !header.starts_with(MAGIC) {
-        return Err(OpenError::Foreign {
-            path: path.clone(),
-            detail: "not SQLite".to_owned(),
-        });
+        return Err(OpenError::Foreign { path: path.clone(), detail: "not SQLite".to_owned() });
     }
     check_application(path, number(&header, 68).cast_signed())?;
     check_version(path, number(&header, 60))?;
@@ -225,18 +207,14 @@ fn check_contents(options: &OpenOptions) -> Result<(), OpenError> {
         check_proof(&connection, options).map_err(refuse)??;
     }
 
-    let length = fs::metadata(path)
-        .map_err(|source| files(path, source))?
-        .len();
+    let length = fs::metadata(path).map_err(|source| files(path, source))?.len();
     let finding = if length <= CHECKED_BYTES_MAX {
         quick_check(&connection, "PRAGMA quick_check(1)")
     } else {
-        PRECIOUS_TABLES
-            .iter()
-            .try_fold(None, |found: Option<String>, table| match found {
-                Some(found) => Ok(Some(found)),
-                None => quick_check(&connection, &format!("PRAGMA quick_check({table})")),
-            })
+        PRECIOUS_TABLES.iter().try_fold(None, |found: Option<String>, table| match found {
+            Some(found) => Ok(Some(found)),
+            None => quick_check(&connection, &format!("PRAGMA quick_check({table})")),
+        })
     };
     match finding.map_err(refuse)? {
         Some(detail) => Err(corrupt(options, detail)),
@@ -250,14 +228,10 @@ fn check_proof(
     options: &OpenOptions,
 ) -> Result<Result<(), OpenError>, StoreError> {
     let sql = "SELECT value FROM meta WHERE key = ?1";
-    let kept: Option<Vec<u8>> = connection
-        .query_row(sql, [PROOF], |row| row.get(0))
-        .optional()?;
+    let kept: Option<Vec<u8>> = connection.query_row(sql, [PROOF], |row| row.get(0)).optional()?;
     let is_other = kept.is_some_and(|kept| kept != options.proof);
     Ok(if is_other {
-        Err(OpenError::OtherMasterKey {
-            path: options.path.clone(),
-        })
+        Err(OpenError::OtherMasterKey { path: options.path.clone() })
     } else {
         Ok(())
     })
@@ -273,10 +247,7 @@ fn check_application(path: &Path, found: i32) -> Result<(), OpenError> {
         return Ok(());
     }
     let detail = format!("SQLite of another program, application id {found}");
-    Err(OpenError::Foreign {
-        path: path.to_owned(),
-        detail,
-    })
+    Err(OpenError::Foreign { path: path.to_owned(), detail })
 }
 
 fn check_version(path: &Path, found: u32) -> Result<(), OpenError> {
@@ -284,11 +255,7 @@ fn check_version(path: &Path, found: u32) -> Result<(), OpenError> {
     if found <= known {
         return Ok(());
     }
-    Err(OpenError::Newer {
-        path: path.to_owned(),
-        found,
-        known,
-    })
+    Err(OpenError::Newer { path: path.to_owned(), found, known })
 }
 
 fn create(path: &Path) -> Result<(), OpenError> {
@@ -339,23 +306,13 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
 
 fn corrupt(options: &OpenOptions, detail: String) -> OpenError {
     let backup = backup::newest_good(options);
-    OpenError::Corrupt {
-        path: options.path.clone(),
-        detail,
-        backup,
-    }
+    OpenError::Corrupt { path: options.path.clone(), detail, backup }
 }
 
 fn files(path: &Path, source: io::Error) -> OpenError {
-    OpenError::Files {
-        path: path.to_owned(),
-        source,
-    }
+    OpenError::Files { path: path.to_owned(), source }
 }
 
 fn engine(path: &Path, source: StoreError) -> OpenError {
-    OpenError::Engine {
-        path: path.to_owned(),
-        source,
-    }
+    OpenError::Engine { path: path.to_owned(), source }
 }

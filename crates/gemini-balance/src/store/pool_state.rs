@@ -64,10 +64,7 @@ impl Store {
     /// # Errors
     /// As any write.
     pub async fn save_pool_changes(&self, changes: PoolChanges) -> Result<(), StoreError> {
-        self.write(Durability::Batched, move |transaction, _| {
-            save(transaction, &changes)
-        })
-        .await
+        self.write(Durability::Batched, move |transaction, _| save(transaction, &changes)).await
     }
 
     /// Writes down what an administrator did to the pool, durably.
@@ -75,10 +72,7 @@ impl Store {
     /// # Errors
     /// As any write.
     pub async fn save_pool_command(&self, changes: PoolChanges) -> Result<(), StoreError> {
-        self.write(Durability::OnDisk, move |transaction, _| {
-            save(transaction, &changes)
-        })
-        .await
+        self.write(Durability::OnDisk, move |transaction, _| save(transaction, &changes)).await
     }
 }
 
@@ -138,13 +132,7 @@ fn save(transaction: &Transaction<'_>, changes: &PoolChanges) -> Result<(), Stor
          WHERE id = ?1 AND deleted_at_ms IS NULL",
     )?;
     for (id, standing) in &changes.standings {
-        let Standing {
-            name,
-            since_ms,
-            reason,
-            probe_level,
-            probe_at_ms,
-        } = standing;
+        let Standing { name, since_ms, reason, probe_level, probe_at_ms } = standing;
         statement.execute((id, name, since_ms, reason, probe_level, probe_at_ms))?;
     }
     let mut statement =
@@ -186,10 +174,7 @@ mod tests {
             probe_level: 2,
             probe_at_ms: Some(90),
         };
-        let budgets = vec![
-            budget(BudgetScope::Key(1)),
-            budget(BudgetScope::Project("k1".into())),
-        ];
+        let budgets = vec![budget(BudgetScope::Key(1)), budget(BudgetScope::Project("k1".into()))];
         let changes = PoolChanges {
             standings: vec![(1, standing.clone()), (55, standing.clone())],
             budgets: budgets.clone(),
@@ -199,10 +184,7 @@ mod tests {
         store.save_pool_changes(changes).await.unwrap();
         let store = store.reopened().await;
 
-        assert_eq!(
-            store.service_key(1).await.unwrap().unwrap().standing,
-            standing
-        );
+        assert_eq!(store.service_key(1).await.unwrap().unwrap().standing, standing);
         assert_eq!(store.budgets().await.unwrap(), budgets);
     }
 
@@ -212,21 +194,12 @@ mod tests {
         store.add_service_keys(vec![key()]).await.unwrap();
         let project = BudgetScope::Project("p".to_owned());
         let budgets = vec![budget(BudgetScope::Key(1)), budget(project.clone())];
-        store
-            .save_pool_command(PoolChanges {
-                budgets,
-                ..Default::default()
-            })
-            .await
-            .unwrap();
+        store.save_pool_command(PoolChanges { budgets, ..Default::default() }).await.unwrap();
 
         store.delete_service_keys(vec![1], 3).await.unwrap();
         let left = store.budgets().await.unwrap();
         let forgotten_budgets = vec![(project.clone(), "m".to_owned())];
-        let forget = PoolChanges {
-            forgotten_budgets,
-            ..Default::default()
-        };
+        let forget = PoolChanges { forgotten_budgets, ..Default::default() };
         store.save_pool_command(forget).await.unwrap();
 
         assert_eq!(left, [budget(project)]);

@@ -64,10 +64,7 @@ impl Store {
                 Step::LogRows(rows) => pruned.log_rows += rows as u64,
                 Step::Other => {}
                 Step::Nothing => {
-                    return Ok(Pruned {
-                        is_done: true,
-                        ..pruned
-                    });
+                    return Ok(Pruned { is_done: true, ..pruned });
                 }
             }
         }
@@ -89,9 +86,7 @@ fn step(
     now_ms: i64,
 ) -> Result<Step, StoreError> {
     let (file_bytes, free_bytes) = file_bytes(connection)?;
-    let is_too_large = retention
-        .bytes_max
-        .is_some_and(|max| max < file_bytes - free_bytes);
+    let is_too_large = retention.bytes_max.is_some_and(|max| max < file_bytes - free_bytes);
     if is_too_large && 0 < old_fine_sums(connection, now_ms)? {
         return Ok(Step::Other);
     }
@@ -126,12 +121,7 @@ fn log_rows(connection: &Connection, end: i64) -> Result<usize, StoreError> {
 
 fn old_fine_sums(connection: &Connection, now_ms: i64) -> Result<usize, StoreError> {
     let before_ms = now_ms.saturating_sub(FINE_SUMS_KEPT_MS);
-    sums(
-        connection,
-        Dimension::ServiceKey,
-        Span::Quarter,
-        before_ms.div_euclid(QUARTER_MS),
-    )
+    sums(connection, Dimension::ServiceKey, Span::Quarter, before_ms.div_euclid(QUARTER_MS))
 }
 
 fn sums(
@@ -169,9 +159,7 @@ fn old_sums(
                  (SELECT span, start, error_kind FROM rollup_errors
                   WHERE span = ?1 AND start < ?2 LIMIT ?3)",
         ] {
-            deleted += connection
-                .prepare_cached(sql)?
-                .execute((span as i64, before, STEP_ROWS))?;
+            deleted += connection.prepare_cached(sql)?.execute((span as i64, before, STEP_ROWS))?;
         }
     }
     for sql in [
@@ -182,9 +170,7 @@ fn old_sums(
              (SELECT id FROM service_keys WHERE deleted_at_ms < ?1 AND NOT EXISTS
                   (SELECT 1 FROM request_logs WHERE service_key_id = service_keys.id) LIMIT ?2)",
     ] {
-        deleted += connection
-            .prepare_cached(sql)?
-            .execute((before_ms, STEP_ROWS))?;
+        deleted += connection.prepare_cached(sql)?.execute((before_ms, STEP_ROWS))?;
     }
     Ok(deleted)
 }

@@ -148,13 +148,7 @@ mod tests {
 
         assert_eq!(id.to_string(), "000000000000000000000000ab12cd34");
         assert_eq!(RequestId::parse(&id.to_string()), Some(id));
-        for bad in [
-            "",
-            "+1",
-            "xyz",
-            "'; DROP TABLE",
-            "0123456789abcdef0123456789abcdef0",
-        ] {
+        for bad in ["", "+1", "xyz", "'; DROP TABLE", "0123456789abcdef0123456789abcdef0"] {
             assert_eq!(RequestId::parse(bad), None, "{bad}");
         }
     }
@@ -162,23 +156,13 @@ mod tests {
     #[tokio::test]
     async fn more_rows_than_fit_into_a_millisecond_flow_into_the_next() {
         let store = TestStore::new();
-        let rows: Vec<_> = (0..3_000)
-            .map(|number| LogRow {
-                request_id: RequestId(number),
-                ..row(7)
-            })
-            .collect();
+        let rows: Vec<_> =
+            (0..3_000).map(|number| LogRow { request_id: RequestId(number), ..row(7) }).collect();
 
         store.insert(&rows[..1_000]).await;
         store.insert(&rows[1_000..]).await;
 
-        let filter = LogFilter {
-            range: TimeRange {
-                start_ms: 8,
-                end_ms: 9,
-            },
-            ..LogFilter::ALL
-        };
+        let filter = LogFilter { range: TimeRange { start_ms: 8, end_ms: 9 }, ..LogFilter::ALL };
         let page = store.log_page(filter, None, 1_000).await.unwrap();
         assert_eq!(page.rows.len(), 128);
         assert_eq!(page.rows[0].request_id, RequestId(255));

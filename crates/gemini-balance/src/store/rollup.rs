@@ -95,13 +95,7 @@ impl Sums {
     }
 
     fn of(row: &LogRow) -> Self {
-        let Tokens {
-            prompt,
-            completion,
-            cached,
-            thinking,
-            total,
-        } = row.tokens;
+        let Tokens { prompt, completion, cached, thinking, total } = row.tokens;
         let count = |tokens: Option<u32>| u64::from(tokens.unwrap_or(0));
         Self {
             attempts: 1,
@@ -145,11 +139,7 @@ struct Cell {
 impl Rollup {
     /// Adds one row, with the time and the outcome it was stored with.
     pub(super) fn add(&mut self, row: &LogRow, time_ms: i64, outcome: &Outcome) {
-        let Outcome {
-            model: model_id,
-            error_kind,
-            ..
-        } = *outcome;
+        let Outcome { model: model_id, error_kind, .. } = *outcome;
         let sums = Sums::of(row);
         let subjects = [
             (Dimension::All, 0),
@@ -159,21 +149,13 @@ impl Rollup {
         for span in Span::BOTH {
             let start = time_ms.div_euclid(span.length_ms());
             for (dimension, subject_id) in subjects {
-                let cell = Cell {
-                    dimension,
-                    span,
-                    start,
-                    subject_id,
-                    model_id,
-                };
+                let cell = Cell { dimension, span, start, subject_id, model_id };
                 self.sums.entry(cell).or_default().add(&sums);
             }
             if row.is_final && row.is_success() {
                 let latencies = self.latencies.entry((span, start, model_id)).or_default();
                 latencies.duration.add(row.duration_ms);
-                row.first_byte_ms
-                    .into_iter()
-                    .for_each(|length| latencies.first_byte.add(length));
+                row.first_byte_ms.into_iter().for_each(|length| latencies.first_byte.add(length));
             }
             if let Some(error) = error_kind {
                 let (attempts, requests) = self.errors.entry((span, start, error)).or_default();
@@ -231,10 +213,7 @@ pub(super) fn cover(range: TimeRange) -> Vec<(Span, Range<i64>)> {
             (Span::Day, days),
         ]
     };
-    parts
-        .into_iter()
-        .filter(|(_, cells)| !cells.is_empty())
-        .collect()
+    parts.into_iter().filter(|(_, cells)| !cells.is_empty()).collect()
 }
 
 fn write_sums(connection: &Connection, sums: HashMap<Cell, Sums>) -> Result<(), StoreError> {
@@ -350,15 +329,9 @@ mod tests {
 
     #[test]
     fn a_cover_of_a_year_reads_few_cells() {
-        let year = TimeRange {
-            start_ms: QUARTER_MS,
-            end_ms: 366 * DAY_MS,
-        };
+        let year = TimeRange { start_ms: QUARTER_MS, end_ms: 366 * DAY_MS };
 
-        let cells: i64 = cover(year)
-            .into_iter()
-            .map(|(_, cells)| cells.end - cells.start)
-            .sum();
+        let cells: i64 = cover(year).into_iter().map(|(_, cells)| cells.end - cells.start).sum();
 
         assert_eq!(cells, 365 + 95);
     }

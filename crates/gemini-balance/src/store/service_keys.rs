@@ -136,8 +136,7 @@ impl Store {
         after: i64,
         limit: u32,
     ) -> Result<Vec<ServiceKey>, StoreError> {
-        self.read(move |connection| list(connection, after, limit))
-            .await
+        self.read(move |connection| list(connection, after, limit)).await
     }
 
     /// One service key, unless it is deleted or was never there.
@@ -160,9 +159,7 @@ impl Store {
         self.read(move |connection| {
             let sql = "SELECT id FROM service_keys
                        WHERE key_identifier = ?1 AND deleted_at_ms IS NULL";
-            Ok(connection
-                .query_row(sql, [key_identifier], |row| row.get(0))
-                .optional()?)
+            Ok(connection.query_row(sql, [key_identifier], |row| row.get(0)).optional()?)
         })
         .await
     }
@@ -198,16 +195,8 @@ impl Store {
                      is_enabled = coalesce(?6, is_enabled)
                  WHERE id = ?1 AND deleted_at_ms IS NULL",
             )?;
-            let ServiceKeyChange {
-                note,
-                project,
-                tier,
-                is_enabled,
-                ..
-            } = &change;
-            found(ids, |id| {
-                Ok(statement.execute((id, note, &tags, project, tier, is_enabled))?)
-            })
+            let ServiceKeyChange { note, project, tier, is_enabled, .. } = &change;
+            found(ids, |id| Ok(statement.execute((id, note, &tags, project, tier, is_enabled))?))
         })
         .await
     }
@@ -241,10 +230,7 @@ pub(super) fn add(connection: &Connection, key: &NewServiceKey) -> Result<Added,
     let duplicate = connection
         .prepare_cached("SELECT id, key_identifier FROM service_keys WHERE fingerprint = ?1")?
         .query_row([key.fingerprint], |row| {
-            Ok(Added::Duplicate {
-                id: row.get(0)?,
-                key_identifier: row.get(1)?,
-            })
+            Ok(Added::Duplicate { id: row.get(0)?, key_identifier: row.get(1)? })
         })
         .optional()?;
     if let Some(duplicate) = duplicate {
@@ -269,10 +255,7 @@ pub(super) fn add(connection: &Connection, key: &NewServiceKey) -> Result<Added,
             written_tags(&key.tags),
             key.created_at_ms,
         ))?;
-    Ok(Added::Added {
-        id: connection.last_insert_rowid(),
-        key_identifier,
-    })
+    Ok(Added::Added { id: connection.last_insert_rowid(), key_identifier })
 }
 
 fn free_identifier(connection: &Connection, sha256: &[u8; 32]) -> Result<String, StoreError> {
@@ -284,10 +267,7 @@ fn free_identifier(connection: &Connection, sha256: &[u8; 32]) -> Result<String,
         "SELECT 1 FROM service_keys WHERE key_identifier = ?1 AND deleted_at_ms IS NULL",
     )?;
     for length in IDENTIFIER_DIGITS {
-        let identifier = format!(
-            "{IDENTIFIER_PREFIX}{}",
-            digits.get(..length).unwrap_or(&digits)
-        );
+        let identifier = format!("{IDENTIFIER_PREFIX}{}", digits.get(..length).unwrap_or(&digits));
         if !statement.exists([&identifier])? {
             return Ok(identifier);
         }
@@ -347,10 +327,7 @@ fn service_key(row: &Row<'_>) -> rusqlite::Result<ServiceKey> {
 
 /// Tags as one column: a line each. A line break within a tag becomes a space.
 fn written_tags(tags: &[String]) -> String {
-    let lines: Vec<_> = tags
-        .iter()
-        .map(|tag| tag.replace(['\r', '\n'], " "))
-        .collect();
+    let lines: Vec<_> = tags.iter().map(|tag| tag.replace(['\r', '\n'], " ")).collect();
     lines.join("\n")
 }
 
@@ -368,10 +345,7 @@ mod tests {
         let store = TestStore::new();
         store.add_service_keys(vec![key(1)]).await.unwrap();
 
-        let answers = store
-            .add_service_keys(vec![key(2), key(1), key(2), key(3)])
-            .await
-            .unwrap();
+        let answers = store.add_service_keys(vec![key(2), key(1), key(2), key(3)]).await.unwrap();
 
         let duplicate = |id: i64, digits: &str| Added::Duplicate {
             id,
@@ -402,13 +376,7 @@ mod tests {
         let answers = store.add_service_keys(vec![key(1), alike]).await.unwrap();
 
         let longer = "key_sha256_0101010101ff".to_owned();
-        assert_eq!(
-            answers[1],
-            Added::Added {
-                id: 2,
-                key_identifier: longer.clone()
-            }
-        );
+        assert_eq!(answers[1], Added::Added { id: 2, key_identifier: longer.clone() });
         assert_eq!(store.service_key_id(longer).await.unwrap(), Some(2));
     }
 
@@ -424,10 +392,7 @@ mod tests {
             ..Default::default()
         };
 
-        let found = store
-            .update_service_keys(vec![1, 77], change.clone())
-            .await
-            .unwrap();
+        let found = store.update_service_keys(vec![1, 77], change.clone()).await.unwrap();
 
         assert_eq!(found, [1]);
         assert_eq!(
@@ -453,21 +418,11 @@ mod tests {
         assert_eq!(found, [1]);
         assert!(matches!(again[0], Added::Added { id: 3, .. }));
         assert_eq!(store.service_key(1).await.unwrap(), None);
-        let ids: Vec<_> = store
-            .service_keys(0, 10)
-            .await
-            .unwrap()
-            .iter()
-            .map(|key| key.id)
-            .collect();
+        let ids: Vec<_> =
+            store.service_keys(0, 10).await.unwrap().iter().map(|key| key.id).collect();
         assert_eq!(ids, [2, 3]);
-        let ids: Vec<_> = store
-            .service_keys(2, 10)
-            .await
-            .unwrap()
-            .iter()
-            .map(|key| key.id)
-            .collect();
+        let ids: Vec<_> =
+            store.service_keys(2, 10).await.unwrap().iter().map(|key| key.id).collect();
         assert_eq!(ids, [3]);
     }
 

@@ -34,16 +34,9 @@ impl Store {
     pub async fn admin(&self) -> Result<Option<Admin>, StoreError> {
         self.read(|connection| {
             let admin = connection
-                .query_row(
-                    "SELECT password_hash, changed_at_ms FROM admin",
-                    [],
-                    |row| {
-                        Ok(Admin {
-                            password_hash: row.get(0)?,
-                            changed_at_ms: row.get(1)?,
-                        })
-                    },
-                )
+                .query_row("SELECT password_hash, changed_at_ms FROM admin", [], |row| {
+                    Ok(Admin { password_hash: row.get(0)?, changed_at_ms: row.get(1)? })
+                })
                 .optional()?;
             Ok(admin)
         })
@@ -144,10 +137,7 @@ mod tests {
     async fn a_new_password_ends_every_session() {
         let store = TestStore::new();
         store.create_session(session("one", 1_000)).await.unwrap();
-        let admin = Admin {
-            password_hash: "hash".to_owned(),
-            changed_at_ms: 7,
-        };
+        let admin = Admin { password_hash: "hash".to_owned(), changed_at_ms: 7 };
 
         store.set_admin(admin.clone()).await.unwrap();
 
@@ -159,10 +149,7 @@ mod tests {
     async fn a_session_ends_by_time_or_when_revoked() {
         let store = TestStore::new();
         for (id, expires_at_ms) in [("short", 100), ("long", 1_000), ("left", 1_000)] {
-            store
-                .create_session(session(id, expires_at_ms))
-                .await
-                .unwrap();
+            store.create_session(session(id, expires_at_ms)).await.unwrap();
         }
 
         let was_alive = store.revoke_session("left".to_owned(), 50).await.unwrap();
@@ -174,10 +161,6 @@ mod tests {
     }
 
     fn session(id: &str, expires_at_ms: i64) -> Session {
-        Session {
-            id: id.to_owned(),
-            created_at_ms: 0,
-            expires_at_ms,
-        }
+        Session { id: id.to_owned(), created_at_ms: 0, expires_at_ms }
     }
 }

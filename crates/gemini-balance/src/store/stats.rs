@@ -31,10 +31,7 @@ pub struct Usage {
 
 impl From<Sums> for Usage {
     fn from(sums: Sums) -> Self {
-        Self {
-            sums,
-            success_rate: success_rate(&sums),
-        }
+        Self { sums, success_rate: success_rate(&sums) }
     }
 }
 
@@ -197,16 +194,9 @@ impl Store {
                 connection.prepare_cached("SELECT name FROM user_keys WHERE id = ?1")?;
             let mut usages = Vec::new();
             for (id, sums) in most_used(by_subject(connection, Dimension::UserKey, range)?, limit) {
-                let name = statement
-                    .query_map([id], |row| row.get(0))?
-                    .next()
-                    .transpose()?;
+                let name = statement.query_map([id], |row| row.get(0))?.next().transpose()?;
                 let user_key_id = (id != 0).then_some(id);
-                usages.push(UserKeyUsage {
-                    user_key_id,
-                    name,
-                    usage: sums.into(),
-                });
+                usages.push(UserKeyUsage { user_key_id, name, usage: sums.into() });
             }
             Ok(usages)
         })
@@ -229,12 +219,7 @@ impl Store {
                 let (key_identifier, key_brief) = service_key_names(connection, id)?.unzip();
                 let service_key_id = (id != 0).then_some(id);
                 let usage = sums.into();
-                usages.push(ServiceKeyUsage {
-                    service_key_id,
-                    key_identifier,
-                    key_brief,
-                    usage,
-                });
+                usages.push(ServiceKeyUsage { service_key_id, key_identifier, key_brief, usage });
             }
             Ok(usages)
         })
@@ -288,8 +273,7 @@ impl Store {
         step: Step,
         zone: Zone,
     ) -> Result<Vec<Point>, StoreError> {
-        self.read(move |connection| timeline(connection, range, step, &zone))
-            .await
+        self.read(move |connection| timeline(connection, range, step, &zone)).await
     }
 
     /// What was used in each of the 168 hours of the week, in a zone, over a time range.
@@ -312,11 +296,7 @@ impl Store {
             Ok(week
                 .map(|(weekday, hour)| {
                     let usage = hours.get(&(weekday, hour)).map(|sums| Usage::from(*sums));
-                    WeekHour {
-                        weekday,
-                        hour,
-                        usage,
-                    }
+                    WeekHour { weekday, hour, usage }
                 })
                 .collect())
         })
@@ -342,15 +322,9 @@ pub(super) fn quarters(
          WHERE dimension = ?1 AND span = ?2 AND ?3 <= start AND start < ?4
          ORDER BY start",
     )?;
-    let parameters = (
-        Dimension::All as i64,
-        Span::Quarter as i64,
-        quarters.start,
-        quarters.end,
-    );
-    let cells = statement.query_map(parameters, |row| {
-        Ok((row.get(0)?, row.get(1)?, Sums::read(row, 2)?))
-    })?;
+    let parameters = (Dimension::All as i64, Span::Quarter as i64, quarters.start, quarters.end);
+    let cells = statement
+        .query_map(parameters, |row| Ok((row.get(0)?, row.get(1)?, Sums::read(row, 2)?)))?;
     Ok(cells.collect::<Result<_, _>>()?)
 }
 
@@ -406,10 +380,7 @@ fn grouped(
     for (span, cells) in cover(range) {
         let mut rows = statement.query((dimension as i64, span as i64, cells.start, cells.end))?;
         while let Some(row) = rows.next()? {
-            groups
-                .entry(row.get(0)?)
-                .or_default()
-                .add(&Sums::read(row, 1)?);
+            groups.entry(row.get(0)?).or_default().add(&Sums::read(row, 1)?);
         }
     }
     Ok(groups)
@@ -435,12 +406,8 @@ fn latencies_by_model(
         let mut rows = statement.query((span as i64, cells.start, cells.end))?;
         while let Some(row) = rows.next()? {
             let latencies = models.entry(row.get(0)?).or_default();
-            latencies
-                .duration
-                .merge(&Histogram::decode(&row.get::<_, Vec<u8>>(1)?)?);
-            latencies
-                .first_byte
-                .merge(&Histogram::decode(&row.get::<_, Vec<u8>>(2)?)?);
+            latencies.duration.merge(&Histogram::decode(&row.get::<_, Vec<u8>>(1)?)?);
+            latencies.first_byte.merge(&Histogram::decode(&row.get::<_, Vec<u8>>(2)?)?);
         }
     }
     Ok(models)
@@ -462,17 +429,10 @@ fn errors(connection: &Connection, range: TimeRange) -> Result<Vec<ErrorCount>, 
     }
     let mut counts = Vec::with_capacity(kinds.len());
     for (id, (attempts, requests)) in kinds {
-        counts.push(ErrorCount {
-            error_kind: word(connection, id)?,
-            attempts,
-            requests,
-        });
+        counts.push(ErrorCount { error_kind: word(connection, id)?, attempts, requests });
     }
-    counts.sort_by(|a, b| {
-        b.attempts
-            .cmp(&a.attempts)
-            .then_with(|| a.error_kind.cmp(&b.error_kind))
-    });
+    counts
+        .sort_by(|a, b| b.attempts.cmp(&a.attempts).then_with(|| a.error_kind.cmp(&b.error_kind)));
     Ok(counts)
 }
 
@@ -502,11 +462,7 @@ fn timeline(
     }
     Ok(points
         .into_iter()
-        .map(|(label, start_ms, sums)| Point {
-            label,
-            start_ms,
-            usage: sums.map(Usage::from),
-        })
+        .map(|(label, start_ms, sums)| Point { label, start_ms, usage: sums.map(Usage::from) })
         .collect())
 }
 
@@ -521,10 +477,7 @@ fn label(step: Step, zone: &Zone, time_ms: i64) -> String {
             let minutes = offset.seconds() / 60;
             let sign = if minutes < 0 { '-' } else { '+' };
             let (hours, minutes) = (minutes.abs() / 60, minutes.abs() % 60);
-            return format!(
-                "{}:00{sign}{hours:02}:{minutes:02}",
-                local.strftime("%Y-%m-%dT%H")
-            );
+            return format!("{}:00{sign}{hours:02}:{minutes:02}", local.strftime("%Y-%m-%dT%H"));
         }
     };
     unit.label(unit.first_day(local.date()))

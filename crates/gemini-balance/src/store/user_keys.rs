@@ -77,8 +77,7 @@ impl Store {
     /// # Errors
     /// As any read.
     pub async fn user_keys(&self) -> Result<Vec<UserKey>, StoreError> {
-        self.read(|connection| list(connection, (i64::MIN, i64::MAX)))
-            .await
+        self.read(|connection| list(connection, (i64::MIN, i64::MAX))).await
     }
 
     /// One user key, unless it is deleted or was never there.
@@ -155,8 +154,7 @@ impl Store {
     /// As any write.
     pub async fn touch_user_keys(&self, uses: Vec<(i64, i64)>) -> Result<(), StoreError> {
         self.write(Durability::Batched, move |transaction, _| {
-            uses.into_iter()
-                .try_for_each(|(id, at_ms)| count_use(transaction, id, &Use::at(at_ms)))
+            uses.into_iter().try_for_each(|(id, at_ms)| count_use(transaction, id, &Use::at(at_ms)))
         })
         .await
     }
@@ -172,10 +170,7 @@ pub(super) struct Use {
 
 impl Use {
     fn at(last_at_ms: i64) -> Self {
-        Self {
-            last_at_ms,
-            ..Self::default()
-        }
+        Self { last_at_ms, ..Self::default() }
     }
 }
 
@@ -187,12 +182,7 @@ pub(super) fn count_use(connection: &Connection, id: i64, used: &Use) -> Result<
                  last_used_at_ms = max(coalesce(last_used_at_ms, ?4), ?4)
              WHERE id = ?1",
         )?
-        .execute((
-            id,
-            used.calls.cast_signed(),
-            used.tokens.cast_signed(),
-            used.last_at_ms,
-        ))?;
+        .execute((id, used.calls.cast_signed(), used.tokens.cast_signed(), used.last_at_ms))?;
     Ok(())
 }
 
@@ -253,11 +243,7 @@ fn taken(error: rusqlite::Error) -> StoreError {
         return error.into();
     }
     let is_name = error.to_string().contains("user_keys.name");
-    StoreError::Taken(if is_name {
-        Unique::Name
-    } else {
-        Unique::Secret
-    })
+    StoreError::Taken(if is_name { Unique::Name } else { Unique::Secret })
 }
 
 #[cfg(test)]
@@ -274,10 +260,7 @@ mod tests {
         let same_secret = store.create_user_key(key("bob", 1)).await;
 
         assert!(matches!(same_name, Err(StoreError::Taken(Unique::Name))));
-        assert!(matches!(
-            same_secret,
-            Err(StoreError::Taken(Unique::Secret))
-        ));
+        assert!(matches!(same_secret, Err(StoreError::Taken(Unique::Secret))));
         assert_eq!(store.user_keys().await.unwrap().len(), 1);
     }
 
@@ -300,32 +283,18 @@ mod tests {
         let store = TestStore::new();
         let before = store.create_user_key(key("alice", 1)).await.unwrap();
         store.create_user_key(key("bob", 2)).await.unwrap();
-        let rename = |name: &str| UserKeyChange {
-            name: Some(name.to_owned()),
-            ..Default::default()
-        };
+        let rename =
+            |name: &str| UserKeyChange { name: Some(name.to_owned()), ..Default::default() };
 
-        let to_itself = store
-            .update_user_key(before.id, rename("alice"))
-            .await
-            .unwrap();
+        let to_itself = store.update_user_key(before.id, rename("alice")).await.unwrap();
         let to_other = store.update_user_key(before.id, rename("bob")).await;
-        let end = UserKeyChange {
-            expires_at_ms: Some(Some(99)),
-            ..Default::default()
-        };
+        let end = UserKeyChange { expires_at_ms: Some(Some(99)), ..Default::default() };
         let ending = store.update_user_key(before.id, end).await.unwrap();
         let unknown = store.update_user_key(999, rename("carol")).await.unwrap();
 
         assert_eq!(to_itself, Some(before.clone()));
         assert!(matches!(to_other, Err(StoreError::Taken(Unique::Name))));
-        assert_eq!(
-            ending,
-            Some(UserKey {
-                expires_at_ms: Some(99),
-                ..before
-            })
-        );
+        assert_eq!(ending, Some(UserKey { expires_at_ms: Some(99), ..before }));
         assert_eq!(unknown, None);
     }
 
@@ -334,15 +303,9 @@ mod tests {
         let store = TestStore::new();
         let id = store.create_user_key(key("alice", 1)).await.unwrap().id;
 
-        store
-            .touch_user_keys(vec![(id, 50), (id, 20), (12_345, 7)])
-            .await
-            .unwrap();
+        store.touch_user_keys(vec![(id, 50), (id, 20), (12_345, 7)]).await.unwrap();
 
-        assert_eq!(
-            store.user_key(id).await.unwrap().unwrap().last_used_at_ms,
-            Some(50)
-        );
+        assert_eq!(store.user_key(id).await.unwrap().unwrap().last_used_at_ms, Some(50));
     }
 
     fn key(name: &str, secret: u8) -> NewUserKey {

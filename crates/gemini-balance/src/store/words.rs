@@ -56,20 +56,12 @@ impl Words {
         kind: Kind,
         text: &str,
     ) -> Result<i64, StoreError> {
-        let words = self
-            .known(connection)?
-            .words
-            .entry(kind as i64)
-            .or_default();
+        let words = self.known(connection)?.words.entry(kind as i64).or_default();
         let text = cut(text);
         if let Some(id) = words.get(text) {
             return Ok(*id);
         }
-        let text = if words.len() < kind.count_max() {
-            text
-        } else {
-            OTHER
-        };
+        let text = if words.len() < kind.count_max() { text } else { OTHER };
         if let Some(id) = words.get(text) {
             return Ok(*id);
         }
@@ -91,11 +83,7 @@ impl Words {
             // The caller chooses these; what is left is bounded by ourselves.
             let model = self.word(connection, Kind::Model, OTHER)?;
             let operation = self.word(connection, Kind::Operation, OTHER)?;
-            Outcome {
-                model,
-                operation,
-                ..outcome
-            }
+            Outcome { model, operation, ..outcome }
         };
         let outcomes = &mut self.known(connection)?.outcomes;
         if let Some(id) = outcomes.get(&outcome) {
@@ -117,9 +105,7 @@ impl Words {
     }
 
     fn has(&self, outcome: &Outcome) -> bool {
-        self.known
-            .as_ref()
-            .is_some_and(|known| known.outcomes.contains_key(outcome))
+        self.known.as_ref().is_some_and(|known| known.outcomes.contains_key(outcome))
     }
 
     fn known(&mut self, connection: &Connection) -> Result<&mut Known, StoreError> {
@@ -144,8 +130,7 @@ impl Kind {
 
 /// `text` up to its limit, at the end of a character.
 fn cut(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(WORD_BYTES_MAX))
-        .unwrap_or(text)
+    text.get(..text.floor_char_boundary(WORD_BYTES_MAX)).unwrap_or(text)
 }
 
 fn load(connection: &Connection) -> Result<Known, StoreError> {
@@ -153,11 +138,7 @@ fn load(connection: &Connection) -> Result<Known, StoreError> {
     let mut statement = connection.prepare("SELECT kind, text, id FROM words")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        known
-            .words
-            .entry(row.get(0)?)
-            .or_default()
-            .insert(row.get(1)?, row.get(2)?);
+        known.words.entry(row.get(0)?).or_default().insert(row.get(1)?, row.get(2)?);
     }
     let mut statement = connection.prepare(
         "SELECT id, dialect, operation, is_stream, status, error_kind, model FROM outcomes",
@@ -185,14 +166,7 @@ fn insert_word(connection: &Connection, kind: Kind, text: &str) -> Result<i64, S
 }
 
 fn insert_outcome(connection: &Connection, outcome: &Outcome) -> Result<i64, StoreError> {
-    let Outcome {
-        model,
-        dialect,
-        operation,
-        is_stream,
-        status,
-        error_kind,
-    } = outcome;
+    let Outcome { model, dialect, operation, is_stream, status, error_kind } = outcome;
     connection
         .prepare_cached(
             "INSERT INTO outcomes (model, dialect, operation, is_stream, status, error_kind)

@@ -38,12 +38,7 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn new(opened: Opened) -> Self {
         let Opened { connection, lock } = opened;
-        Self {
-            connection,
-            words: Words::default(),
-            durability: None,
-            _lock: lock,
-        }
+        Self { connection, words: Words::default(), durability: None, _lock: lock }
     }
 
     /// Runs `work` in one transaction: all of it happens, or nothing.
@@ -55,9 +50,8 @@ impl Writer {
         self.prepare(durability)?;
         // Taken out while it may learn words that are not committed, so that any failure forgets them.
         let mut words = std::mem::take(&mut self.words);
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let value = work(&transaction, &mut words)?;
         transaction.commit()?;
         self.words = words;
@@ -77,8 +71,7 @@ impl Writer {
             Durability::OnDisk => ("FULL", COMMAND_LOCK_WAIT),
             Durability::Batched => ("NORMAL", BATCH_LOCK_WAIT),
         };
-        self.connection
-            .pragma_update(None, "synchronous", synchronous)?;
+        self.connection.pragma_update(None, "synchronous", synchronous)?;
         self.connection.busy_timeout(wait)?;
         self.durability = Some(durability);
         Ok(())

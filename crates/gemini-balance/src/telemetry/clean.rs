@@ -16,12 +16,8 @@ pub(super) const MESSAGE_BYTES_MAX: usize = 4_096;
 const LOOKAHEAD_BYTES: usize = 256;
 
 /// How keys begin, and whether that counts in the middle of a word too.
-const KEY_STARTS: [(&str, bool); 4] = [
-    ("AIza", true),
-    ("AQ.", true),
-    ("sk-", false),
-    ("gb-", false),
-];
+const KEY_STARTS: [(&str, bool); 4] =
+    [("AIza", true), ("AQ.", true), ("sk-", false), ("gb-", false)];
 
 /// What follows the beginning of a key is at least this long.
 const KEY_BYTES_MIN: usize = 20;
@@ -48,10 +44,7 @@ pub(super) struct Bounded {
 
 impl Bounded {
     pub(super) fn new(bytes_max: usize) -> Self {
-        Self {
-            text: String::new(),
-            bytes_max: bytes_max + LOOKAHEAD_BYTES,
-        }
+        Self { text: String::new(), bytes_max: bytes_max + LOOKAHEAD_BYTES }
     }
 
     pub(super) fn into_text(self) -> String {
@@ -63,11 +56,7 @@ impl fmt::Write for Bounded {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let room = self.bytes_max - self.text.len();
         self.text.push_str(head(text, room));
-        if text.len() <= room {
-            Ok(())
-        } else {
-            Err(fmt::Error)
-        }
+        if text.len() <= room { Ok(()) } else { Err(fmt::Error) }
     }
 }
 
@@ -83,8 +72,7 @@ pub(super) fn clean(text: &str, bytes_max: usize) -> String {
 
 /// The longest beginning of `text` that has at most `bytes_max` bytes and cuts no character.
 fn head(text: &str, bytes_max: usize) -> &str {
-    text.get(..text.floor_char_boundary(bytes_max))
-        .unwrap_or_default()
+    text.get(..text.floor_char_boundary(bytes_max)).unwrap_or_default()
 }
 
 fn redacted(text: &str) -> Cow<'_, str> {
@@ -103,11 +91,7 @@ fn redacted(text: &str) -> Cow<'_, str> {
         before = Some(first);
         rest = rest.get(first.len_utf8()..).unwrap_or_default();
     }
-    if clean == text {
-        Cow::Borrowed(text)
-    } else {
-        Cow::Owned(clean)
-    }
+    if clean == text { Cow::Borrowed(text) } else { Cow::Owned(clean) }
 }
 
 /// If a key begins here: how much of it may be shown, and the length of the rest.
@@ -116,11 +100,7 @@ fn key_at(text: &str, before: Option<char>) -> Option<(usize, usize)> {
     let (start, _) = KEY_STARTS.into_iter().find(|(start, counts_in_word)| {
         text.starts_with(start) && (*counts_in_word || !is_in_word)
     })?;
-    let length = text
-        .bytes()
-        .skip(start.len())
-        .take_while(|byte| is_key_byte(*byte))
-        .count();
+    let length = text.bytes().skip(start.len()).take_while(|byte| is_key_byte(*byte)).count();
     (length >= KEY_BYTES_MIN).then_some((start.len(), length))
 }
 
@@ -130,9 +110,7 @@ fn is_key_byte(byte: u8) -> bool {
 
 /// If a credential's name ends here: its length, and the length of the value.
 fn credential_at(text: &str) -> Option<(usize, usize)> {
-    let mark = CREDENTIAL_MARKS
-        .into_iter()
-        .find(|mark| text.starts_with(mark))?;
+    let mark = CREDENTIAL_MARKS.into_iter().find(|mark| text.starts_with(mark))?;
     let value = text.get(mark.len()..)?;
     let length = value
         .find(|letter: char| letter.is_whitespace() || matches!(letter, '&' | '#' | '"' | '\''))
@@ -170,10 +148,7 @@ mod tests {
     #[test]
     fn what_looks_like_a_key_does_not_get_out() {
         let key = "A".repeat(35);
-        check(
-            &format!("key AIza{key} failed"),
-            "key AIza[redacted] failed",
-        );
+        check(&format!("key AIza{key} failed"), "key AIza[redacted] failed");
         check(&format!("xAIza{key}"), "xAIza[redacted]");
         check(&format!("AQ.{key}-_{key}"), "AQ.[redacted]");
         check(&format!("(sk-{key})"), "(sk-[redacted])");
@@ -199,10 +174,7 @@ mod tests {
         check("a\r\nb", r"a\r\nb");
         check("\u{1b}[31mred", r"\u{1b}[31mred");
         check("a\0b\u{7f}\u{9b}", r"a\u{0}b\u{7f}\u{9b}");
-        check(
-            "a\u{2028}b\u{2029}c\u{202e}d",
-            r"a\u{2028}b\u{2029}c\u{202e}d",
-        );
+        check("a\u{2028}b\u{2029}c\u{202e}d", r"a\u{2028}b\u{2029}c\u{202e}d");
         check("schön 漢字 🙂", "schön 漢字 🙂");
     }
 
@@ -210,10 +182,7 @@ mod tests {
     fn a_long_text_is_cut_between_two_characters() {
         assert_eq!(clean("äää", 6), "äää");
         assert_eq!(clean("äää", 5), "ää…");
-        assert_eq!(
-            clean(&"x".repeat(1 << 20), FIELD_BYTES_MAX).len(),
-            FIELD_BYTES_MAX + "…".len()
-        );
+        assert_eq!(clean(&"x".repeat(1 << 20), FIELD_BYTES_MAX).len(), FIELD_BYTES_MAX + "…".len());
     }
 
     #[test]

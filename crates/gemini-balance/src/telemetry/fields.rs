@@ -51,11 +51,7 @@ impl Visit for Fields {
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         let is_message = field.name() == "message";
-        let bytes_max = if is_message {
-            MESSAGE_BYTES_MAX
-        } else {
-            FIELD_BYTES_MAX
-        };
+        let bytes_max = if is_message { MESSAGE_BYTES_MAX } else { FIELD_BYTES_MAX };
         let mut text = Bounded::new(bytes_max);
         // Ends early when the text is full, which is the point.
         let _ = write!(text, "{value:?}");

@@ -21,21 +21,14 @@ impl LogFile {
     ///
     /// When the directory cannot be made or the file not be opened.
     pub(super) fn open(files: LogFiles) -> io::Result<Self> {
-        let mut log_file = Self {
-            files,
-            file: None,
-            bytes: 0,
-        };
+        let mut log_file = Self { files, file: None, bytes: 0 };
         log_file.reopen()?;
         Ok(log_file)
     }
 
     fn reopen(&mut self) -> io::Result<()> {
         fs::create_dir_all(&self.files.dir)?;
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.path(0))?;
+        let file = OpenOptions::new().create(true).append(true).open(self.path(0))?;
         self.bytes = file.metadata()?.len();
         self.file = Some(file);
         Ok(())
@@ -144,12 +137,7 @@ mod tests {
 
     fn open(dir: &TempDir, count_max: usize) -> LogFile {
         let dir = dir.path().join("log");
-        LogFile::open(LogFiles {
-            dir,
-            bytes_max: 6,
-            count_max,
-        })
-        .unwrap()
+        LogFile::open(LogFiles { dir, bytes_max: 6, count_max }).unwrap()
     }
 
     fn check(dir: &TempDir, expected: &[(&str, &str)]) {

@@ -53,11 +53,7 @@ impl Telemetry {
     /// Lines lost because an output was slower than the events, since the start.
     #[must_use]
     pub fn dropped_lines(&self) -> u64 {
-        let lost = self
-            .dropped
-            .iter()
-            .map(ErrorCounter::dropped_lines)
-            .sum::<usize>();
+        let lost = self.dropped.iter().map(ErrorCounter::dropped_lines).sum::<usize>();
         u64::try_from(lost).unwrap_or(u64::MAX)
     }
 }
@@ -75,18 +71,10 @@ pub fn start(logging: &Logging, clock: Clock, live: Live) -> Result<Telemetry, T
     }
     let (writers, guards): (Vec<NonBlocking>, Vec<WorkerGuard>) = outputs.into_iter().unzip();
     let dropped = writers.iter().map(NonBlocking::error_counter).collect();
-    let recorder = Recorder {
-        clock,
-        live,
-        format: logging.format,
-        writers,
-    };
+    let recorder = Recorder { clock, live, format: logging.format, writers };
     tracing::subscriber::set_global_default(subscriber(recorder, logging.level))
         .map_err(|_| TelemetryError::Twice)?;
-    Ok(Telemetry {
-        dropped,
-        _writers: guards,
-    })
+    Ok(Telemetry { dropped, _writers: guards })
 }
 
 /// The span of one request: every event within carries its id. At every level, since a warning
@@ -157,11 +145,7 @@ where
 
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
         let mut fields = Fields::default();
-        for span in ctx
-            .event_scope(event)
-            .into_iter()
-            .flat_map(|scope| scope.from_root())
-        {
+        for span in ctx.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
             if let Some(of_span) = span.extensions().get::<Fields>() {
                 fields.extend(of_span);
             }

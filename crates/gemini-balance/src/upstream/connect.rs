@@ -62,9 +62,7 @@ pub(super) struct Dialer {
 
 impl std::fmt::Debug for Dialer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Dialer")
-            .field("timeout", &self.timeout)
-            .finish_non_exhaustive()
+        f.debug_struct("Dialer").field("timeout", &self.timeout).finish_non_exhaustive()
     }
 }
 
@@ -96,11 +94,7 @@ impl Dialer {
         }
         let name = ServerName::try_from(endpoint.base().host.clone())
             .map_err(|error| ConnectError::Tls(std::io::Error::other(error)))?;
-        let stream = self
-            .tls
-            .connect(name, stream)
-            .await
-            .map_err(ConnectError::Tls)?;
+        let stream = self.tls.connect(name, stream).await.map_err(ConnectError::Tls)?;
         Ok(TokioIo::new(Either::Right(Box::new(stream))))
     }
 
@@ -112,16 +106,11 @@ impl Dialer {
         let Some(proxy) = endpoint.proxy() else {
             let mut direct = self.direct.clone();
             let stream = direct.call(destination).await;
-            return Ok(stream
-                .map_err(|error| ConnectError::Tcp(error.into()))?
-                .into_inner());
+            return Ok(stream.map_err(|error| ConnectError::Tcp(error.into()))?.into_inner());
         };
         let connected = if endpoint.is_forwarded() {
             let mut to_proxy = self.to_proxy.clone();
-            to_proxy
-                .call(proxy.uri.clone())
-                .await
-                .map_err(BoxError::from)
+            to_proxy.call(proxy.uri.clone()).await.map_err(BoxError::from)
         } else {
             self.through(proxy, destination).await
         };
@@ -167,20 +156,12 @@ fn tuned<R>(mut connector: HttpConnector<R>) -> HttpConnector<R> {
 ///
 /// A file that cannot be read or holds no usable certificate, in words that name it.
 pub fn tls_config(ca_file: Option<&Path>) -> anyhow::Result<Arc<ClientConfig>> {
-    let mut roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = ca_file {
-        let unusable = || {
-            format!(
-                "UPSTREAM_CA_FILE {} holds no usable certificate",
-                path.display()
-            )
-        };
+        let unusable =
+            || format!("UPSTREAM_CA_FILE {} holds no usable certificate", path.display());
         for authority in CertificateDer::pem_file_iter(path).with_context(unusable)? {
-            roots
-                .add(authority.with_context(unusable)?)
-                .with_context(unusable)?;
+            roots.add(authority.with_context(unusable)?).with_context(unusable)?;
         }
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());

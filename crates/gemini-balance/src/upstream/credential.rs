@@ -67,13 +67,8 @@ mod tests {
         let mut headers = HeaderMap::new();
 
         let token = Secret::new("t".to_owned());
-        authorize(
-            &mut headers,
-            Dialect::Gemini,
-            &Secret::new("k".to_owned()),
-            Some(&token),
-        )
-        .unwrap();
+        authorize(&mut headers, Dialect::Gemini, &Secret::new("k".to_owned()), Some(&token))
+            .unwrap();
 
         assert_eq!(headers.get("cf-aig-authorization").unwrap(), "Bearer t");
     }

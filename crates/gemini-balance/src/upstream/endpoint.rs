@@ -122,11 +122,7 @@ fn basic((user, password): &(String, Secret)) -> Result<HeaderValue, http::Error
 
 /// A host as it stands in a URL: an IPv6 address in brackets.
 pub(super) fn bracketed(host: &str) -> Cow<'_, str> {
-    if host.contains(':') {
-        format!("[{host}]").into()
-    } else {
-        host.into()
-    }
+    if host.contains(':') { format!("[{host}]").into() } else { host.into() }
 }
 
 #[cfg(test)]
@@ -136,9 +132,7 @@ mod tests {
 
     /// The endpoint that settings lead to.
     fn endpoint(base: &str, proxies: &[(&str, &str)]) -> Endpoint {
-        let settings = [("OPENAI_API_BASE_URL", base)]
-            .into_iter()
-            .chain(proxies.iter().copied());
+        let settings = [("OPENAI_API_BASE_URL", base)].into_iter().chain(proxies.iter().copied());
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let directory = tempfile::tempdir().unwrap();
         let upstream = Config::load(settings, directory.path()).unwrap().upstream;
@@ -149,10 +143,7 @@ mod tests {
     fn a_base_path_stands_before_the_path_once() {
         let direct = endpoint("https://example.org/v1beta/openai/", &[]);
 
-        assert_eq!(
-            direct.target("/chat/completions?x=1"),
-            "/v1beta/openai/chat/completions?x=1"
-        );
+        assert_eq!(direct.target("/chat/completions?x=1"), "/v1beta/openai/chat/completions?x=1");
         assert!(direct.proxy().is_none());
     }
 
@@ -163,10 +154,7 @@ mod tests {
         let forwarded = endpoint("http://example.org:8080/base", &proxies);
 
         assert_eq!(forwarded.target("/x"), "http://example.org:8080/base/x");
-        assert_eq!(
-            forwarded.proxy_authorization().unwrap(),
-            "Basic dXNlcjpwYXNz"
-        );
+        assert_eq!(forwarded.proxy_authorization().unwrap(), "Basic dXNlcjpwYXNz");
     }
 
     #[test]

@@ -155,13 +155,8 @@ impl Upstream {
     ) -> Result<Response<AnswerBody>, SendError> {
         let endpoint = self.endpoints.of(dialect);
         let mut request = endpoint.request(outgoing)?;
-        credential::authorize(
-            request.headers_mut(),
-            dialect,
-            key,
-            self.cloudflare.as_ref(),
-        )
-        .ok_or(SendError::Credential)?;
+        credential::authorize(request.headers_mut(), dialect, key, self.cloudflare.as_ref())
+            .ok_or(SendError::Credential)?;
         if let Some(connection) = self.rested(dialect).await {
             match self.exchange(dialect, request.clone(), connection).await {
                 Err(SendError::Lost(_)) => {}
@@ -197,11 +192,7 @@ impl Upstream {
                 tracing::trace!(%error, "upstream connection ended");
             }
         });
-        Ok(Connection {
-            sender,
-            born_ms: self.clock.monotonic_ms(),
-            rested_since_ms: 0,
-        })
+        Ok(Connection { sender, born_ms: self.clock.monotonic_ms(), rested_since_ms: 0 })
     }
 
     async fn exchange(
@@ -210,11 +201,7 @@ impl Upstream {
         request: Request<Full<Bytes>>,
         mut connection: Connection,
     ) -> Result<Response<AnswerBody>, SendError> {
-        let response = connection
-            .sender
-            .send_request(request)
-            .await
-            .map_err(classify)?;
+        let response = connection.sender.send_request(request).await.map_err(classify)?;
         let (head, incoming) = response.into_parts();
         let body = AnswerBody {
             incoming,

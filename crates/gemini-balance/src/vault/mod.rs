@@ -101,18 +101,12 @@ impl Vault {
             .recursive(true)
             .mode(0o700)
             .create(data_dir)
-            .map_err(|source| VaultError::Io {
-                path: data_dir.to_owned(),
-                source,
-            })?;
+            .map_err(|source| VaultError::Io { path: data_dir.to_owned(), source })?;
         let (master, token) = match (given.master, given.token) {
             (Some(master), Some(token)) => (digested(master), digested(token)),
             (master, token) => {
                 let file = SecretsFile::read_or_create(data_dir, when_absent)?;
-                (
-                    master.map_or(file.master, digested),
-                    token.map_or(file.token, digested),
-                )
+                (master.map_or(file.master, digested), token.map_or(file.token, digested))
             }
         };
         Ok(Self::derived(&master, &token))
@@ -137,14 +131,9 @@ impl Vault {
     /// When there are no random bytes for the nonce.
     pub fn seal(&self, context: &[u8], secret: &Secret) -> Result<Vec<u8>, VaultError> {
         let nonce: [u8; NONCE_BYTES] = random::random_bytes()?;
-        let payload = Payload {
-            msg: secret.expose().as_bytes(),
-            aad: context,
-        };
-        let ciphertext = self
-            .cipher
-            .encrypt(&XNonce::from(nonce), payload)
-            .map_err(|_| VaultError::Sealed)?;
+        let payload = Payload { msg: secret.expose().as_bytes(), aad: context };
+        let ciphertext =
+            self.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| VaultError::Sealed)?;
         Ok([&[VERSION], nonce.as_slice(), &ciphertext].concat())
     }
 
@@ -155,23 +144,15 @@ impl Vault {
     /// [`VaultError::Sealed`] when a bit was changed, or the context or the master key is another.
     pub fn unseal(&self, context: &[u8], sealed: &[u8]) -> Result<Secret, VaultError> {
         let (version, rest) = sealed.split_first().ok_or(VaultError::Sealed)?;
-        let (nonce, ciphertext) = rest
-            .split_first_chunk::<NONCE_BYTES>()
-            .ok_or(VaultError::Sealed)?;
+        let (nonce, ciphertext) =
+            rest.split_first_chunk::<NONCE_BYTES>().ok_or(VaultError::Sealed)?;
         if *version != VERSION {
             return Err(VaultError::Sealed);
         }
-        let payload = Payload {
-            msg: ciphertext,
-            aad: context,
-        };
-        let bytes = self
-            .cipher
-            .decrypt(&XNonce::from(*nonce), payload)
-            .map_err(|_| VaultError::Sealed)?;
-        String::from_utf8(bytes)
-            .map(Secret::new)
-            .map_err(|_| VaultError::Sealed)
+        let payload = Payload { msg: ciphertext, aad: context };
+        let bytes =
+            self.cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| VaultError::Sealed)?;
+        String::from_utf8(bytes).map(Secret::new).map_err(|_| VaultError::Sealed)
     }
 
     /// What a user key is stored and looked up as; without the master key it cannot be guessed at.
@@ -241,10 +222,7 @@ mod tests {
         let dir = TempDir::new().unwrap();
         let sealed = open(&dir).seal(b"row 1", &Secret::new("key")).unwrap();
 
-        assert!(matches!(
-            open(&dir).unseal(b"row 2", &sealed),
-            Err(VaultError::Sealed)
-        ));
+        assert!(matches!(open(&dir).unseal(b"row 2", &sealed), Err(VaultError::Sealed)));
     }
 
     #[test]
@@ -259,10 +237,7 @@ mod tests {
             assert!(vault.unseal(b"row", &flipped).is_err(), "bit {position}");
         }
         for length in 0..sealed.len() {
-            assert!(
-                vault.unseal(b"row", &sealed[..length]).is_err(),
-                "{length} bytes"
-            );
+            assert!(vault.unseal(b"row", &sealed[..length]).is_err(), "{length} bytes");
         }
     }
 
@@ -274,24 +249,14 @@ mod tests {
         assert_eq!(one.hash_user_key("x"), two.hash_user_key("x"));
         assert_eq!(one.check_value(), two.check_value());
         assert_eq!(one.token_key(), two.token_key());
-        assert_ne!(
-            one.hash_user_key("x"),
-            one.fingerprint_service_key(&Secret::new("x"))
-        );
+        assert_ne!(one.hash_user_key("x"), one.fingerprint_service_key(&Secret::new("x")));
     }
 
     #[test]
     fn another_master_key_shows_in_the_check_value() {
         let dir = TempDir::new().unwrap();
         let given = Secret::new("a master key of thirty-two bytes, or more");
-        let other = open_with(
-            &dir,
-            GivenSecrets {
-                master: Some(&given),
-                token: None,
-            },
-        )
-        .unwrap();
+        let other = open_with(&dir, GivenSecrets { master: Some(&given), token: None }).unwrap();
 
         assert_ne!(open(&dir).check_value(), other.check_value());
         assert_eq!(open(&dir).token_key(), other.token_key());
@@ -301,10 +266,7 @@ mod tests {
     fn with_both_secrets_given_no_file_is_made() {
         let dir = TempDir::new().unwrap();
         let secret = Secret::new("a secret of thirty-two bytes, or more");
-        let given = GivenSecrets {
-            master: Some(&secret),
-            token: Some(&secret),
-        };
+        let given = GivenSecrets { master: Some(&secret), token: Some(&secret) };
 
         Vault::open(dir.path(), given, WhenAbsent::Refuse).unwrap();
 
@@ -353,13 +315,8 @@ mod tests {
         let dir = TempDir::new().unwrap();
 
         let values: Vec<[u8; 32]> = std::thread::scope(|scope| {
-            let starts: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| open(&dir).check_value()))
-                .collect();
-            starts
-                .into_iter()
-                .map(|start| start.join().unwrap())
-                .collect()
+            let starts: Vec<_> = (0..8).map(|_| scope.spawn(|| open(&dir).check_value())).collect();
+            starts.into_iter().map(|start| start.join().unwrap()).collect()
         });
 
         assert!(values.windows(2).all(|pair| pair[0] == pair[1]));

@@ -39,20 +39,14 @@ impl SecretsFile {
             Ok(text) => Zeroizing::new(text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => {
-                return Err(VaultError::Io {
-                    path: path.to_owned(),
-                    source,
-                });
+                return Err(VaultError::Io { path: path.to_owned(), source });
             }
         };
         // Someone may have copied it back with wider rights. Where the file system knows no
         // rights there is nothing to narrow, so a failure is no reason to stop.
         let _ = fs::set_permissions(path, Permissions::from_mode(0o600));
         let entry = |name| entry(&text, name).ok_or_else(|| VaultError::Damaged(path.to_owned()));
-        Ok(Some(Self {
-            master: entry("master_key")?,
-            token: entry("token_key")?,
-        }))
+        Ok(Some(Self { master: entry("master_key")?, token: entry("token_key")? }))
     }
 
     /// Writes a draft beside it and links that to its place: the file appears whole or not at all,
@@ -71,19 +65,12 @@ impl SecretsFile {
             write_durably(&draft, path, &text).and_then(|()| File::open(data_dir)?.sync_all());
         // Gone already if it was moved to its place; otherwise its secrets are used nowhere.
         let _ = fs::remove_file(&draft);
-        written.map_err(|source| VaultError::Io {
-            path: path.to_owned(),
-            source,
-        })
+        written.map_err(|source| VaultError::Io { path: path.to_owned(), source })
     }
 }
 
 fn write_durably(draft: &Path, path: &Path, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(draft)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     match fs::hard_link(draft, path) {
@@ -103,16 +90,12 @@ fn entry(text: &str, name: &str) -> Option<Zeroizing<[u8; 32]>> {
 }
 
 fn hex(bytes: [u8; 32]) -> Zeroizing<String> {
-    Zeroizing::new(
-        bytes
-            .iter()
-            .fold(String::with_capacity(64), |mut hex, byte| {
-                for digit in [byte >> 4, byte & 15] {
-                    hex.push(char::from_digit(u32::from(digit), 16).unwrap_or_default());
-                }
-                hex
-            }),
-    )
+    Zeroizing::new(bytes.iter().fold(String::with_capacity(64), |mut hex, byte| {
+        for digit in [byte >> 4, byte & 15] {
+            hex.push(char::from_digit(u32::from(digit), 16).unwrap_or_default());
+        }
+        hex
+    }))
 }
 
 fn unhex(text: &str) -> Option<Zeroizing<[u8; 32]>> {

@@ -14,9 +14,7 @@ async fn a_user_key_is_shown_once_and_serves_at_once() {
     let gateway = Gateway::start().await;
     let admin = gateway.admin().await;
 
-    let created = admin
-        .post("/api/auth_keys", &json!({"alias": "bob", "note": "team b"}))
-        .await;
+    let created = admin.post("/api/auth_keys", &json!({"alias": "bob", "note": "team b"})).await;
 
     assert_eq!(created.status, 201);
     let key = created.json()["api_key"].as_str().unwrap().to_owned();
@@ -35,43 +33,21 @@ async fn a_user_key_is_shown_once_and_serves_at_once() {
 async fn a_user_key_is_changed_by_its_id_or_in_full_and_the_proxy_follows() {
     let gateway = Gateway::start().await;
     let admin = gateway.admin().await;
-    let bob = admin
-        .post("/api/auth_keys", &json!({"alias": "bob"}))
-        .await
-        .json();
-    let (by_id, key) = (
-        format!("/api/auth_keys/{}", bob["id"]),
-        bob["api_key"].as_str().unwrap(),
-    );
+    let bob = admin.post("/api/auth_keys", &json!({"alias": "bob"})).await.json();
+    let (by_id, key) = (format!("/api/auth_keys/{}", bob["id"]), bob["api_key"].as_str().unwrap());
     let in_full = format!("/api/auth_keys/{key}");
 
-    assert_eq!(
-        put(&admin, &by_id, &json!({"alias": "bob"})).await.status,
-        200
-    );
-    assert_eq!(
-        put(&admin, &in_full, &json!({"alias": "robert"}))
-            .await
-            .json()["alias"],
-        "robert"
-    );
+    assert_eq!(put(&admin, &by_id, &json!({"alias": "bob"})).await.status, 200);
+    assert_eq!(put(&admin, &in_full, &json!({"alias": "robert"})).await.json()["alias"], "robert");
     let taken = put(&admin, &by_id, &json!({"alias": "alice"})).await;
     assert_eq!(
         (taken.status.as_u16(), &taken.json()["detail"]),
         (409, &json!("Alias already exists."))
     );
 
-    assert_eq!(
-        put(&admin, &by_id, &json!({"enabled": false})).await.json()["enabled"],
-        false
-    );
+    assert_eq!(put(&admin, &by_id, &json!({"enabled": false})).await.json()["enabled"], false);
     assert_eq!(generate(&gateway, key).await.status, 401);
-    put(
-        &admin,
-        &by_id,
-        &json!({"enabled": true, "expires_at": "2020-01-01T00:00:00Z"}),
-    )
-    .await;
+    put(&admin, &by_id, &json!({"enabled": true, "expires_at": "2020-01-01T00:00:00Z"})).await;
     assert_eq!(generate(&gateway, key).await.status, 401);
     let back = put(&admin, &by_id, &json!({"expires_at": null})).await;
     assert_eq!(back.json()["expires_at"], Value::Null);
@@ -100,12 +76,7 @@ async fn of_many_creations_of_one_alias_one_succeeds() {
     }
     let replies = creations.join_all().await;
 
-    let count = |status: u16| {
-        replies
-            .iter()
-            .filter(|it| it.status.as_u16() == status)
-            .count()
-    };
+    let count = |status: u16| replies.iter().filter(|it| it.status.as_u16() == status).count();
     assert_eq!((count(201), count(409)), (1, 19));
     gateway.close().await;
 }
@@ -143,20 +114,13 @@ async fn each_line_of_a_list_of_service_keys_is_answered_for_and_none_is_echoed(
         "k".repeat(4_096),
     ]);
 
-    let reply = admin
-        .post(
-            "/api/keys",
-            &json!({"api_keys": lines, "tier": 1, "tags": ["new"]}),
-        )
-        .await;
+    let reply =
+        admin.post("/api/keys", &json!({"api_keys": lines, "tier": 1, "tags": ["new"]})).await;
 
     assert_eq!(reply.status, 201);
     let answer = reply.json();
     assert_eq!(answer["message"], "Keys added successfully");
-    assert_eq!(
-        answer["details"],
-        json!(["AIza...ok01", "AIza...ok02", "AIza...ok03"])
-    );
+    assert_eq!(answer["details"], json!(["AIza...ok01", "AIza...ok02", "AIza...ok03"]));
     let results: Vec<&str> = answer["results"]
         .as_array()
         .unwrap()
@@ -187,12 +151,7 @@ async fn service_keys_are_found_sorted_and_paged() {
     let admin = gateway.admin().await;
     let page = admin.get("/api/keys").await.json();
     assert_eq!(page["total"], 3);
-    let name = |place: usize| {
-        page["keys"][place]["key_identifier"]
-            .as_str()
-            .unwrap()
-            .to_owned()
-    };
+    let name = |place: usize| page["keys"][place]["key_identifier"].as_str().unwrap().to_owned();
     let patched = admin
         .send_json(
             Method::PATCH,
@@ -212,41 +171,24 @@ async fn service_keys_are_found_sorted_and_paged() {
         ("?q=100%25", vec![name(1)]),
         ("?q=_MINE_", vec![name(1)]),
         ("?q=%27%20OR%201%3D1", vec![]),
-        (
-            "?project=acme&tag=paid&tier=2&enabled=true&state=active",
-            vec![name(1)],
-        ),
+        ("?project=acme&tag=paid&tier=2&enabled=true&state=active", vec![name(1)]),
         ("?project=", vec![name(0), name(2)]),
         ("?state=in_use", vec![]),
         ("?enabled=false", vec![]),
     ] {
         let page = admin.get(&format!("/api/keys{query}")).await.json();
-        let keys = page["keys"]
-            .as_array()
-            .unwrap_or_else(|| panic!("{query}: {page}"));
-        let names: Vec<&str> = keys
-            .iter()
-            .map(|it| it["key_identifier"].as_str().unwrap())
-            .collect();
+        let keys = page["keys"].as_array().unwrap_or_else(|| panic!("{query}: {page}"));
+        let names: Vec<&str> =
+            keys.iter().map(|it| it["key_identifier"].as_str().unwrap()).collect();
         assert_eq!(names, expected, "{query}");
     }
-    for query in [
-        "limit=0",
-        "limit=1001",
-        "limit=NaN",
-        "offset=-1",
-        "sort=secret",
-        "tier=300",
-        "state=x",
-    ] {
+    for query in
+        ["limit=0", "limit=1001", "limit=NaN", "offset=-1", "sort=secret", "tier=300", "state=x"]
+    {
         let reply = admin.get(&format!("/api/keys?{query}")).await;
         assert_eq!(reply.status, 422, "{query}");
         let (field, input) = query.split_once('=').unwrap();
-        assert_eq!(
-            reply.json()["detail"][0]["loc"],
-            json!(["query", field]),
-            "{query}"
-        );
+        assert_eq!(reply.json()["detail"][0]["loc"], json!(["query", field]), "{query}");
         assert_eq!(reply.json()["detail"][0]["input"], input, "{query}");
     }
     let one = admin.get(&format!("/api/keys/{}", name(1))).await.json();
@@ -297,22 +239,14 @@ async fn a_key_that_is_switched_off_or_deleted_serves_no_more() {
         json!({"message": format!("Key {key} deleted successfully"), "key_identifier": key})
     );
     assert_eq!(generate(&gateway, &gateway.user_key).await.status, 503);
-    for (method, path) in [
-        (Method::GET, ""),
-        (Method::DELETE, ""),
-        (Method::POST, "/reset"),
-        (Method::POST, "/test"),
-    ] {
-        let reply = admin
-            .send(method, &format!("/api/keys/{key}{path}"), "")
-            .await;
+    for (method, path) in
+        [(Method::GET, ""), (Method::DELETE, ""), (Method::POST, "/reset"), (Method::POST, "/test")]
+    {
+        let reply = admin.send(method, &format!("/api/keys/{key}{path}"), "").await;
         assert_eq!(reply.status, 404, "{path}");
     }
     let gateway = gateway.restart().await;
-    assert_eq!(
-        gateway.admin().await.get("/api/keys").await.json()["total"],
-        0
-    );
+    assert_eq!(gateway.admin().await.get("/api/keys").await.json()["total"], 0);
     gateway.close().await;
 }
 
@@ -321,38 +255,21 @@ async fn a_test_brings_a_key_back_and_a_failed_one_changes_nothing() {
     let gateway = Setup::default().keys(["a-key-to-be-tested"]).start().await;
     let admin = gateway.admin().await;
     let key = only_key(&admin).await;
-    gateway
-        .upstream
-        .on(When::any().times(1), Answer::key_invalid());
+    gateway.upstream.on(When::any().times(1), Answer::key_invalid());
     generate(&gateway, &gateway.user_key).await;
     assert_eq!(gateway.state_of("a-key-to-be-tested"), "invalid");
 
-    gateway
-        .upstream
-        .on(When::any().times(1), Answer::suspended());
-    let failed = admin
-        .post(&format!("/api/keys/{key}/test"), &Value::Null)
-        .await
-        .json();
-    let passed = admin
-        .post(&format!("/api/keys/{key}/test"), &Value::Null)
-        .await
-        .json();
+    gateway.upstream.on(When::any().times(1), Answer::suspended());
+    let failed = admin.post(&format!("/api/keys/{key}/test"), &Value::Null).await.json();
+    let passed = admin.post(&format!("/api/keys/{key}/test"), &Value::Null).await.json();
 
     assert_eq!(
         (&failed["is_ok"], &failed["state"]),
         (&json!(false), &json!("invalid")),
         "{failed}"
     );
-    assert!(
-        !failed.to_string().contains("a-key-to-be-tested"),
-        "{failed}"
-    );
-    assert_eq!(
-        (&passed["is_ok"], &passed["state"]),
-        (&json!(true), &json!("active")),
-        "{passed}"
-    );
+    assert!(!failed.to_string().contains("a-key-to-be-tested"), "{failed}");
+    assert_eq!((&passed["is_ok"], &passed["state"]), (&json!(true), &json!("active")), "{passed}");
     assert_eq!(passed["key_identifier"], key.as_str());
     let gateway = gateway.restart().await;
     assert_eq!(gateway.state_of("a-key-to-be-tested"), "active");
@@ -364,13 +281,8 @@ async fn a_reset_forgets_what_speaks_against_a_key_also_after_a_restart() {
     let gateway = Setup::default().keys(["a-key-to-be-reset"]).start().await;
     let admin = gateway.admin().await;
     let key = only_key(&admin).await;
-    for path in [
-        format!("/api/keys/{key}/reset"),
-        "/api/keys/reset".to_owned(),
-    ] {
-        gateway
-            .upstream
-            .on(When::any().times(1), Answer::key_invalid());
+    for path in [format!("/api/keys/{key}/reset"), "/api/keys/reset".to_owned()] {
+        gateway.upstream.on(When::any().times(1), Answer::key_invalid());
         generate(&gateway, &gateway.user_key).await;
         assert_eq!(gateway.state_of("a-key-to-be-reset"), "invalid");
 
@@ -386,68 +298,37 @@ async fn a_reset_forgets_what_speaks_against_a_key_also_after_a_restart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bulk_order_answers_for_each_key() {
-    let gateway = Setup::default()
-        .keys(["a-good-service-key", "an-invalid-key-invalid"])
-        .start()
-        .await;
+    let gateway =
+        Setup::default().keys(["a-good-service-key", "an-invalid-key-invalid"]).start().await;
     let admin = gateway.admin().await;
     let page = admin.get("/api/keys").await.json();
-    let name = |place: usize| {
-        page["keys"][place]["key_identifier"]
-            .as_str()
-            .unwrap()
-            .to_owned()
-    };
+    let name = |place: usize| page["keys"][place]["key_identifier"].as_str().unwrap().to_owned();
     let named = |action: &str| json!({"action": action, "key_identifiers": [name(1), "key_sha256_none", name(0), name(1)]});
 
     let tested = bulk(&admin, &named("test")).await;
     assert_eq!(
         results(&tested),
-        [
-            (name(1), "failed"),
-            ("key_sha256_none".into(), "not_found"),
-            (name(0), "done")
-        ]
+        [(name(1), "failed"), ("key_sha256_none".into(), "not_found"), (name(0), "done")]
     );
     assert_eq!(tested["results"][0]["test"]["status"], 400);
     for action in ["disable", "enable", "reset"] {
         let done = bulk(&admin, &named(action)).await;
-        assert_eq!(
-            (&done["done"], &done["failed"]),
-            (&json!(2), &json!(1)),
-            "{action}"
-        );
+        assert_eq!((&done["done"], &done["failed"]), (&json!(2), &json!(1)), "{action}");
     }
     bulk(&admin, &json!({"action": "disable", "filter": {}})).await;
     assert_eq!(gateway.state_of("a-good-service-key"), "disabled");
-    bulk(
-        &admin,
-        &json!({"action": "enable", "filter": {"state": "disabled"}}),
-    )
-    .await;
+    bulk(&admin, &json!({"action": "enable", "filter": {"state": "disabled"}})).await;
     assert_eq!(gateway.state_of("a-good-service-key"), "active");
-    bulk(
-        &admin,
-        &json!({"action": "delete", "filter": {"q": "vice"}}),
-    )
-    .await;
+    bulk(&admin, &json!({"action": "delete", "filter": {"q": "vice"}})).await;
     for order in [
         json!({"action": "delete"}),
         json!({"action": "delete", "filter": {}, "key_identifiers": []}),
         json!({"action": "burn", "filter": {}}),
         json!({"action": "delete", "filter": {"state": "x"}}),
     ] {
-        assert_eq!(
-            admin.post("/api/keys/bulk", &order).await.status,
-            422,
-            "{order}"
-        );
+        assert_eq!(admin.post("/api/keys/bulk", &order).await.status, 422, "{order}");
     }
-    assert_eq!(
-        admin.get("/api/keys").await.json()["total"],
-        2,
-        "no brief holds these letters"
-    );
+    assert_eq!(admin.get("/api/keys").await.json()["total"], 2, "no brief holds these letters");
     bulk(&admin, &json!({"action": "delete", "filter": {}})).await;
     assert_eq!(gateway.app().pool.counts().total, 0);
     gateway.close().await;
@@ -455,10 +336,7 @@ async fn a_bulk_order_answers_for_each_key() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_exported_only_against_the_password() {
-    let gateway = Setup::default()
-        .keys(["a-key-to-be-exported"])
-        .start()
-        .await;
+    let gateway = Setup::default().keys(["a-key-to-be-exported"]).start().await;
     let admin = gateway.admin().await;
     let order = |password: &str| json!({"password": password, "filter": {}});
 
@@ -468,10 +346,7 @@ async fn keys_are_exported_only_against_the_password() {
     assert_eq!(refused.status, 403);
     assert_eq!(refused.json()["error"]["code"], "wrong_password");
     assert_eq!(exported.status, 200);
-    assert_eq!(
-        exported.json()["keys"][0]["api_key"],
-        "a-key-to-be-exported"
-    );
+    assert_eq!(exported.json()["keys"][0]["api_key"], "a-key-to-be-exported");
     gateway.close().await;
 }
 
@@ -479,39 +354,20 @@ async fn keys_are_exported_only_against_the_password() {
 async fn thirty_thousand_keys_come_rest_and_go_in_one_call_each_while_the_proxy_serves() {
     let gateway = Gateway::start().await;
     let admin = gateway.admin().await;
-    let keys: Vec<String> = (0..30_000)
-        .map(|number| format!("bulk-service-key-{number:06}"))
-        .collect();
+    let keys: Vec<String> =
+        (0..30_000).map(|number| format!("bulk-service-key-{number:06}")).collect();
     let orders = [
-        (
-            "/api/keys",
-            json!({"api_keys": keys, "tags": ["bulk"]}),
-            201,
-        ),
-        (
-            "/api/keys/bulk",
-            json!({"action": "reset", "filter": {"tag": "bulk"}}),
-            200,
-        ),
-        (
-            "/api/keys/bulk",
-            json!({"action": "delete", "filter": {"tag": "bulk"}}),
-            200,
-        ),
+        ("/api/keys", json!({"api_keys": keys, "tags": ["bulk"]}), 201),
+        ("/api/keys/bulk", json!({"action": "reset", "filter": {"tag": "bulk"}}), 200),
+        ("/api/keys/bulk", json!({"action": "delete", "filter": {"tag": "bulk"}}), 200),
     ];
     for (path, order, status) in orders {
         let began = Instant::now();
-        let (reply, served) = tokio::join!(
-            admin.post(path, &order),
-            generate(&gateway, &gateway.user_key),
-        );
+        let (reply, served) =
+            tokio::join!(admin.post(path, &order), generate(&gateway, &gateway.user_key),);
         assert_eq!(reply.status.as_u16(), status, "{path}");
         assert_eq!(served.status, 200, "{path}");
-        assert!(
-            began.elapsed() < Duration::from_secs(5),
-            "{path}: {:?}",
-            began.elapsed()
-        );
+        assert!(began.elapsed() < Duration::from_secs(5), "{path}: {:?}", began.elapsed());
     }
     assert_eq!(gateway.app().pool.counts().total, 3);
     gateway.close().await;
@@ -520,9 +376,7 @@ async fn thirty_thousand_keys_come_rest_and_go_in_one_call_each_while_the_proxy_
 async fn generate(gateway: &Gateway, key: &str) -> Reply {
     let client = gateway.stranger().with("x-goog-api-key", key);
     let body = json!({"contents": [{"parts": [{"text": "hello"}]}]});
-    client
-        .post("/v1beta/models/gemini-2.5-flash:generateContent", &body)
-        .await
+    client.post("/v1beta/models/gemini-2.5-flash:generateContent", &body).await
 }
 
 async fn put(admin: &Client, path: &str, body: &Value) -> Reply {
@@ -531,9 +385,7 @@ async fn put(admin: &Client, path: &str, body: &Value) -> Reply {
 
 async fn switch(admin: &Client, key: &str, is_enabled: bool) {
     let body = json!({"enabled": is_enabled});
-    let reply = admin
-        .send_json(Method::PATCH, &format!("/api/keys/{key}"), &body)
-        .await;
+    let reply = admin.send_json(Method::PATCH, &format!("/api/keys/{key}"), &body).await;
     assert_eq!(reply.json()["enabled"], is_enabled);
 }
 
@@ -546,27 +398,16 @@ async fn bulk(admin: &Client, order: &Value) -> Value {
 fn results(outcome: &Value) -> Vec<(String, &str)> {
     let results = outcome["results"].as_array().unwrap().iter();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    results
-        .map(|it| (text(&it["key_identifier"]), it["result"].as_str().unwrap()))
-        .collect()
+    results.map(|it| (text(&it["key_identifier"]), it["result"].as_str().unwrap())).collect()
 }
 
 async fn only_key(admin: &Client) -> String {
     let page = admin.get("/api/keys").await.json();
     assert_eq!(page["total"], 1);
-    page["keys"][0]["key_identifier"]
-        .as_str()
-        .unwrap()
-        .to_owned()
+    page["keys"][0]["key_identifier"].as_str().unwrap().to_owned()
 }
 
 fn find(list: &Value, field: &str, value: &str) -> Value {
-    let found = list
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|it| it[field] == value);
-    found
-        .unwrap_or_else(|| panic!("no {value} in {list}"))
-        .clone()
+    let found = list.as_array().unwrap().iter().find(|it| it[field] == value);
+    found.unwrap_or_else(|| panic!("no {value} in {list}")).clone()
 }

@@ -14,10 +14,7 @@ use crate::support::{Client, Gateway, PASSWORD, Reply, Setup};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_is_json_or_a_form_of_either_kind() {
     let gateway = Gateway::start().await;
-    let form = format!(
-        "username=x&password={}&grant_type=password",
-        PASSWORD.replace(' ', "+")
-    );
+    let form = format!("username=x&password={}&grant_type=password", PASSWORD.replace(' ', "+"));
     let parts = format!(
         "--b\r\nContent-Disposition: form-data; name=\"username\"\r\n\r\nx\r\n\
          --b\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\n{PASSWORD}\r\n--b--\r\n"
@@ -34,9 +31,7 @@ async fn a_login_is_json_or_a_form_of_either_kind() {
             let reply = client.send(Method::POST, path, body.clone()).await;
             assert_eq!(reply.status, 200, "{path} {content_type}: {}", reply.text());
             assert_eq!(reply.json()["token_type"], "bearer");
-            let admin = gateway
-                .stranger()
-                .bearer(reply.json()["access_token"].as_str().unwrap());
+            let admin = gateway.stranger().bearer(reply.json()["access_token"].as_str().unwrap());
             assert_eq!(admin.get("/api/auth/me").await.json()["username"], "admin");
         }
     }
@@ -56,11 +51,7 @@ async fn a_login_without_a_password_is_told_what_is_missing() {
         assert_eq!(reply.status, 422, "{content_type}");
         let problem = &reply.json()["detail"][0];
         assert_eq!(problem["type"], "missing", "{content_type}");
-        assert_eq!(
-            problem["loc"],
-            json!(["body", "password"]),
-            "{content_type}"
-        );
+        assert_eq!(problem["loc"], json!(["body", "password"]), "{content_type}");
     }
     gateway.close().await;
 }
@@ -69,9 +60,7 @@ async fn a_login_without_a_password_is_told_what_is_missing() {
 async fn after_ten_wrong_passwords_an_address_must_wait_whatever_it_claims_to_be() {
     let gateway = Gateway::start().await;
     for number in 0..10 {
-        let client = gateway
-            .stranger()
-            .with("x-forwarded-for", &format!("198.51.100.{number}"));
+        let client = gateway.stranger().with("x-forwarded-for", &format!("198.51.100.{number}"));
         let reply = try_password(&client, "wrong").await;
         assert_eq!(reply.status, 401);
         assert_eq!(reply.json()["detail"], "不正确的用户名或密码");
@@ -87,25 +76,14 @@ async fn after_ten_wrong_passwords_an_address_must_wait_whatever_it_claims_to_be
 
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_a_trusted_proxy_addresses_are_told_apart() {
-    let gateway = Setup::default()
-        .set("TRUSTED_PROXIES", "127.0.0.0/8")
-        .start()
-        .await;
+    let gateway = Setup::default().set("TRUSTED_PROXIES", "127.0.0.0/8").start().await;
     let client = |address: &str| gateway.stranger().with("x-forwarded-for", address);
     for _ in 0..10 {
         try_password(&client("6.6.6.6, 198.51.100.1"), "wrong").await;
     }
 
-    assert_eq!(
-        try_password(&client("7.7.7.7, 198.51.100.1"), PASSWORD)
-            .await
-            .status,
-        429
-    );
-    assert_eq!(
-        try_password(&client("198.51.100.2"), PASSWORD).await.status,
-        200
-    );
+    assert_eq!(try_password(&client("7.7.7.7, 198.51.100.1"), PASSWORD).await.status, 429);
+    assert_eq!(try_password(&client("198.51.100.2"), PASSWORD).await.status, 200);
     gateway.close().await;
 }
 
@@ -123,14 +101,9 @@ async fn surplus_passwords_are_refused_at_once() {
         try_password(&client, "wrong"),
     );
 
-    let replies = [
-        replies.0, replies.1, replies.2, replies.3, replies.4, replies.5,
-    ];
+    let replies = [replies.0, replies.1, replies.2, replies.3, replies.4, replies.5];
     let statuses: Vec<u16> = replies.iter().map(|reply| reply.status.as_u16()).collect();
-    assert!(
-        statuses.iter().all(|status| [401, 429].contains(status)),
-        "{statuses:?}"
-    );
+    assert!(statuses.iter().all(|status| [401, 429].contains(status)), "{statuses:?}");
     assert!(statuses.contains(&401), "{statuses:?}");
     gateway.close().await;
 }
@@ -140,30 +113,14 @@ async fn a_session_ends_with_its_logout_also_after_a_restart() {
     let gateway = Gateway::start().await;
     let [kept, ended] = [token(&gateway).await, token(&gateway).await];
 
-    let reply = gateway
-        .stranger()
-        .bearer(&ended)
-        .send(Method::POST, "/api/auth/logout", "")
-        .await;
+    let reply = gateway.stranger().bearer(&ended).send(Method::POST, "/api/auth/logout", "").await;
     assert_eq!(reply.status, 204);
-    assert!(
-        reply
-            .header("set-cookie")
-            .starts_with("gb_session=; Path=/api; Max-Age=0")
-    );
+    assert!(reply.header("set-cookie").starts_with("gb_session=; Path=/api; Max-Age=0"));
     check_ended(&gateway.stranger().bearer(&ended)).await;
 
     let gateway = gateway.restart().await;
     check_ended(&gateway.stranger().bearer(&ended)).await;
-    assert_eq!(
-        gateway
-            .stranger()
-            .bearer(&kept)
-            .get("/api/auth/me")
-            .await
-            .status,
-        200
-    );
+    assert_eq!(gateway.stranger().bearer(&kept).get("/api/auth/me").await.status, 200);
     gateway.close().await;
 }
 
@@ -177,10 +134,7 @@ async fn a_token_is_refused_in_the_words_that_scripts_know() {
     for (token, detail) in [
         ("abc".to_owned(), "无效的认证凭据: Not enough segments"),
         (none.to_owned(), "无效的认证凭据: Not enough segments"),
-        (
-            format!("{signed}."),
-            "无效的认证凭据: Signature verification failed.",
-        ),
+        (format!("{signed}."), "无效的认证凭据: Signature verification failed."),
         ("a".repeat(60_000), "无效的认证凭据: Not enough segments"),
     ] {
         let reply = gateway.stranger().bearer(&token).get("/api/keys").await;
@@ -190,10 +144,7 @@ async fn a_token_is_refused_in_the_words_that_scripts_know() {
     let reply = gateway.stranger().get("/api/keys").await;
     assert_eq!(reply.json()["detail"], "Not authenticated");
     for query in ["token", "access_token", "ticket", "key"] {
-        let reply = gateway
-            .stranger()
-            .get(&format!("/api/keys?{query}={token}"))
-            .await;
+        let reply = gateway.stranger().get(&format!("/api/keys?{query}={token}")).await;
         assert_eq!(reply.status, 401, "{query}");
     }
     gateway.close().await;
@@ -203,12 +154,7 @@ async fn a_token_is_refused_in_the_words_that_scripts_know() {
 async fn a_browsers_cookie_counts_only_for_pages_of_our_own() {
     let gateway = Gateway::start().await;
     let login = try_password(&gateway.stranger(), PASSWORD).await;
-    let cookie = login
-        .header("set-cookie")
-        .split(';')
-        .next()
-        .unwrap()
-        .to_owned();
+    let cookie = login.header("set-cookie").split(';').next().unwrap().to_owned();
     let browser = gateway.stranger().with("cookie", &cookie);
     let body = json!({"alias": "bob"});
 
@@ -220,17 +166,11 @@ async fn a_browsers_cookie_counts_only_for_pages_of_our_own() {
         ("origin", "null"),
         ("accept", "*/*"),
     ] {
-        let reply = browser
-            .with(name, value)
-            .post("/api/auth_keys", &body)
-            .await;
+        let reply = browser.with(name, value).post("/api/auth_keys", &body).await;
         assert_eq!(reply.status, 403, "{name}: {value}");
         assert_eq!(reply.json()["error"]["code"], "foreign_origin");
     }
-    let reply = browser
-        .with("sec-fetch-site", "same-origin")
-        .post("/api/auth_keys", &body)
-        .await;
+    let reply = browser.with("sec-fetch-site", "same-origin").post("/api/auth_keys", &body).await;
     assert_eq!(reply.status, 201);
     gateway.close().await;
 }
@@ -249,26 +189,15 @@ async fn a_page_of_another_site_cannot_log_anybody_in() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_cookie_is_for_the_api_alone_and_for_tls_where_there_is_tls() {
-    let gateway = Setup::default()
-        .set("TRUSTED_PROXIES", "127.0.0.1")
-        .start()
-        .await;
+    let gateway = Setup::default().set("TRUSTED_PROXIES", "127.0.0.1").start().await;
 
     let plain = try_password(&gateway.stranger(), PASSWORD).await;
     let behind_tls = gateway.stranger().with("x-forwarded-proto", "https");
     let secure = try_password(&behind_tls, PASSWORD).await;
 
     let flags = "; Path=/api; Max-Age=1800; HttpOnly; SameSite=Strict";
-    assert!(
-        plain.header("set-cookie").ends_with(flags),
-        "{}",
-        plain.header("set-cookie")
-    );
-    assert!(
-        secure
-            .header("set-cookie")
-            .ends_with(&format!("{flags}; Secure"))
-    );
+    assert!(plain.header("set-cookie").ends_with(flags), "{}", plain.header("set-cookie"));
+    assert!(secure.header("set-cookie").ends_with(&format!("{flags}; Secure")));
     gateway.close().await;
 }
 
@@ -277,11 +206,7 @@ async fn a_password_from_the_configuration_is_changed_there() {
     let gateway = Gateway::start().await;
     let change = json!({"current_password": PASSWORD, "new_password": "another good one"});
 
-    let reply = gateway
-        .admin()
-        .await
-        .post("/api/auth/password", &change)
-        .await;
+    let reply = gateway.admin().await.post("/api/auth/password", &change).await;
 
     assert_eq!(reply.status, 409);
     gateway.close().await;
@@ -293,38 +218,27 @@ async fn another_password_ends_every_session_and_begins_one() {
     let running = without_password(directory.path()).await;
     let first = running.first_password().unwrap().expose().to_owned();
     let stranger = Client::new(running.address());
-    let old = stranger.bearer(&text(
-        &try_password(&stranger, &first).await,
-        "access_token",
-    ));
+    let old = stranger.bearer(&text(&try_password(&stranger, &first).await, "access_token"));
     let change =
         |current: &str, new: &str| json!({"current_password": current, "new_password": new});
 
     check_refused(&old, &change("wrong", "another good one"), 403).await;
     check_refused(&old, &change(&first, "short"), 422).await;
     check_refused(&old, &change(&first, "changeme"), 422).await;
-    let reply = old
-        .post("/api/auth/password", &change(&first, "another good one"))
-        .await;
+    let reply = old.post("/api/auth/password", &change(&first, "another good one")).await;
 
     assert_eq!(reply.status, 200, "{}", reply.text());
     check_ended(&old).await;
     let new = stranger.bearer(&text(&reply, "access_token"));
     assert_eq!(new.get("/api/auth/me").await.status, 200);
     assert_eq!(try_password(&stranger, &first).await.status, 401);
-    assert_eq!(
-        try_password(&stranger, "another good one").await.status,
-        200
-    );
+    assert_eq!(try_password(&stranger, "another good one").await.status, 200);
     running.shutdown().await;
 
     let running = without_password(directory.path()).await;
     assert!(running.first_password().is_none());
     let stranger = Client::new(running.address());
-    assert_eq!(
-        try_password(&stranger, "another good one").await.status,
-        200
-    );
+    assert_eq!(try_password(&stranger, "another good one").await.status, 200);
     running.shutdown().await;
 }
 
@@ -345,10 +259,7 @@ async fn try_password(client: &Client, password: &str) -> Reply {
 }
 
 async fn token(gateway: &Gateway) -> String {
-    text(
-        &try_password(&gateway.stranger(), PASSWORD).await,
-        "access_token",
-    )
+    text(&try_password(&gateway.stranger(), PASSWORD).await, "access_token")
 }
 
 fn text(reply: &Reply, field: &str) -> String {
@@ -356,12 +267,7 @@ fn text(reply: &Reply, field: &str) -> String {
 }
 
 async fn without_password(directory: &Path) -> Running {
-    let settings = [
-        ("HOST", "127.0.0.1"),
-        ("PORT", "0"),
-        ("WORKERS", "1"),
-        ("DATA_DIR", "data"),
-    ];
+    let settings = [("HOST", "127.0.0.1"), ("PORT", "0"), ("WORKERS", "1"), ("DATA_DIR", "data")];
     let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let config = Config::load(settings.into_iter(), directory).unwrap();
     let clock = Clock::system();

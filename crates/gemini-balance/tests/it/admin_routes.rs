@@ -16,14 +16,8 @@ async fn a_route_for_admins_is_shut_to_everybody_else() {
         ("nothing", stranger.clone()),
         ("a user key", stranger.bearer(&gateway.user_key)),
         ("garbage", stranger.bearer("a.b.c")),
-        (
-            "an expired token",
-            stranger.bearer(&expired_token(&gateway)),
-        ),
-        (
-            "basic credentials",
-            stranger.with("authorization", "Basic YWRtaW46YWRtaW4="),
-        ),
+        ("an expired token", stranger.bearer(&expired_token(&gateway))),
+        ("basic credentials", stranger.with("authorization", "Basic YWRtaW46YWRtaW4=")),
     ];
 
     for route in admin::table(gateway.app()) {
@@ -58,13 +52,7 @@ async fn a_route_for_admins_is_open_to_an_admin() {
         let stream = admin.open(route.method(), &path(&route), "").await;
 
         let is_shut = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&stream.status());
-        assert!(
-            !is_shut,
-            "{} {}: {}",
-            route.method(),
-            route.path,
-            stream.status()
-        );
+        assert!(!is_shut, "{} {}: {}", route.method(), route.path, stream.status());
     }
     gateway.close().await;
 }
@@ -77,14 +65,8 @@ async fn only_what_must_be_public_is_public() {
     let public = table.iter().filter(|route| route.access == Access::Public);
     let public: BTreeSet<&str> = public.map(|route| route.path).collect();
 
-    let expected = [
-        "/",
-        "/api/auth/login",
-        "/api/login",
-        "/favicon.ico",
-        "/metrics",
-        "/robots.txt",
-    ];
+    let expected =
+        ["/", "/api/auth/login", "/api/login", "/favicon.ico", "/metrics", "/robots.txt"];
     assert_eq!(public, BTreeSet::from(expected));
     gateway.close().await;
 }
@@ -103,12 +85,8 @@ async fn the_document_describes_exactly_the_routes_there_are() {
         }
     }
     let table = admin::table(gateway.app());
-    let table = table
-        .iter()
-        .filter(|it| it.path.starts_with("/api") && it.alias_of.is_none());
-    let registered = table
-        .map(|it| (it.path.to_owned(), it.method().to_string()))
-        .collect();
+    let table = table.iter().filter(|it| it.path.starts_with("/api") && it.alias_of.is_none());
+    let registered = table.map(|it| (it.path.to_owned(), it.method().to_string())).collect();
     assert_eq!(described, registered);
     gateway.close().await;
 }
@@ -121,12 +99,7 @@ async fn an_alias_answers_as_the_route_that_it_stands_for() {
     for alias in table.iter().filter(|route| route.alias_of.is_some()) {
         let is_there =
             |route: &&Route| Some(route.path) == alias.alias_of && route.method() == alias.method();
-        assert!(
-            table
-                .iter()
-                .find(is_there)
-                .is_some_and(|it| it.access == alias.access)
-        );
+        assert!(table.iter().find(is_there).is_some_and(|it| it.access == alias.access));
     }
     gateway.close().await;
 }
@@ -136,23 +109,12 @@ async fn an_unknown_path_is_a_json_404_and_a_wrong_method_a_405_that_says_which_
     let gateway = Gateway::start().await;
     let client = gateway.stranger();
 
-    for path in [
-        "/api",
-        "/api/",
-        "/api/x",
-        "/api/keys/",
-        "/api/keys/a/b/c",
-        "/api//keys",
-    ] {
+    for path in ["/api", "/api/", "/api/x", "/api/keys/", "/api/keys/a/b/c", "/api//keys"] {
         let reply = client.get(path).await;
         assert_eq!(reply.status, 404, "{path}");
         assert_eq!(reply.json()["detail"], "Not Found", "{path}");
         assert_eq!(reply.json()["error"]["code"], "not_found", "{path}");
-        assert_eq!(
-            reply.json()["request_id"],
-            reply.header("x-request-id"),
-            "{path}"
-        );
+        assert_eq!(reply.json()["request_id"], reply.header("x-request-id"), "{path}");
     }
     let reply = client.send(Method::OPTIONS, "/api/auth_keys", "").await;
     assert_eq!(reply.status, 405);
@@ -165,28 +127,16 @@ async fn an_unknown_path_is_a_json_404_and_a_wrong_method_a_405_that_says_which_
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_carries_the_headers_that_protect_it() {
     let gateway = Gateway::start().await;
-    let admin = gateway
-        .admin()
-        .await
-        .with("origin", "https://elsewhere.example");
+    let admin = gateway.admin().await.with("origin", "https://elsewhere.example");
 
-    for path in [
-        "/",
-        "/robots.txt",
-        "/favicon.ico",
-        "/api/x",
-        "/api/version",
-        "/api/keys",
-        "/metrics",
-    ] {
+    for path in
+        ["/", "/robots.txt", "/favicon.ico", "/api/x", "/api/version", "/api/keys", "/metrics"]
+    {
         let reply = admin.get(path).await;
         check_protected(&reply, path);
     }
     let page = gateway.stranger().get("/").await;
-    assert!(
-        page.header("content-security-policy")
-            .contains("style-src 'sha256-")
-    );
+    assert!(page.header("content-security-policy").contains("style-src 'sha256-"));
     assert!(!page.text().contains(env!("CARGO_PKG_VERSION")));
     gateway.close().await;
 }
@@ -196,10 +146,7 @@ fn check_protected(reply: &Reply, path: &str) {
     assert_eq!(reply.header("referrer-policy"), "no-referrer", "{path}");
     let policy = reply.header("content-security-policy");
     assert!(policy.contains("default-src 'none'"), "{path}: {policy}");
-    assert!(
-        policy.contains("frame-ancestors 'none'"),
-        "{path}: {policy}"
-    );
+    assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
     assert_eq!(reply.header("access-control-allow-origin"), "", "{path}");
     assert_eq!(reply.header("server"), "", "{path}");
     assert_eq!(reply.header("x-request-id").len(), 32, "{path}");
@@ -243,22 +190,11 @@ async fn a_body_that_is_no_json_object_is_refused_in_the_form_that_scripts_know(
         let client = admin.with("content-type", "application/json");
         let reply = client.send(Method::POST, "/api/auth_keys", body).await;
         assert_eq!(reply.status, 422, "{body}");
-        assert_eq!(
-            reply.json()["detail"][0]["type"],
-            kind,
-            "{body}: {}",
-            reply.text()
-        );
+        assert_eq!(reply.json()["detail"][0]["type"], kind, "{body}: {}", reply.text());
         assert_eq!(reply.json()["detail"][0]["loc"][0], "body", "{body}");
     }
     let client = admin.with("content-type", "text/plain");
-    assert_eq!(
-        client
-            .send(Method::POST, "/api/auth_keys", "{}")
-            .await
-            .status,
-        415
-    );
+    assert_eq!(client.send(Method::POST, "/api/auth_keys", "{}").await.status, 415);
     gateway.close().await;
 }
 
@@ -271,15 +207,9 @@ async fn metrics_are_on_this_port_only_when_asked_for() {
     let gateway = Setup::default().set("METRICS_PUBLIC", "true").start().await;
     let reply = gateway.stranger().get("/metrics").await;
     assert_eq!(reply.status, 200);
+    assert!(reply.header("content-type").starts_with("text/plain; version=0.0.4"));
     assert!(
-        reply
-            .header("content-type")
-            .starts_with("text/plain; version=0.0.4")
-    );
-    assert!(
-        reply
-            .text()
-            .contains("gemini_balance_pool_keys{state=\"active\"} 3"),
+        reply.text().contains("gemini_balance_pool_keys{state=\"active\"} 3"),
         "{}",
         reply.text()
     );
@@ -294,45 +224,27 @@ async fn the_system_is_described_without_a_secret() {
     let system = admin.get("/api/system").await.json();
     assert_eq!(system["database"]["service_keys"], 3);
     assert_eq!(system["service_keys"]["active"], 3);
-    assert!(
-        system["health"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|part| part["is_ok"] == true)
-    );
+    assert!(system["health"].as_array().unwrap().iter().all(|part| part["is_ok"] == true));
 
     let settings = admin.get("/api/settings").await;
-    assert!(
-        !settings.text().contains(crate::support::PASSWORD),
-        "the password is shown"
-    );
+    assert!(!settings.text().contains(crate::support::PASSWORD), "the password is shown");
     let of = |name: &str| {
         let settings = settings.json()["settings"].as_array().unwrap().clone();
-        settings
-            .into_iter()
-            .find(|setting| setting["name"] == name)
-            .unwrap()
+        settings.into_iter().find(|setting| setting["name"] == name).unwrap()
     };
     assert_eq!(of("PORT")["value"], "0");
     assert_eq!(of("PORT")["source"], "environment");
     assert_eq!(of("LOG_LEVEL")["source"], "default");
-    assert_eq!(
-        admin.get("/api/version").await.json()["version"],
-        env!("CARGO_PKG_VERSION")
-    );
+    assert_eq!(admin.get("/api/version").await.json()["version"], env!("CARGO_PKG_VERSION"));
     gateway.close().await;
 }
 
 /// The path of a route with something in the place of its parameters.
 fn path(route: &Route) -> String {
-    let segments = route
-        .path
-        .split('/')
-        .map(|segment| match segment.starts_with('{') {
-            true => "1",
-            false => segment,
-        });
+    let segments = route.path.split('/').map(|segment| match segment.starts_with('{') {
+        true => "1",
+        false => segment,
+    });
     segments.collect::<Vec<_>>().join("/")
 }
 

@@ -28,10 +28,7 @@ async fn a_stream_is_events_with_alt_sse_and_a_json_array_without() {
     let gateway = Gateway::start().await;
     let path = "/v1beta/models/gemini-2.5-flash:streamGenerateContent";
 
-    let events = gateway
-        .gemini()
-        .post(&format!("{path}?alt=sse"), &question("hello"))
-        .await;
+    let events = gateway.gemini().post(&format!("{path}?alt=sse"), &question("hello")).await;
     let array = gateway.gemini().post(path, &question("hello")).await;
 
     assert_eq!(events.header("content-type"), "text/event-stream");

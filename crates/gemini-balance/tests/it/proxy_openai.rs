@@ -12,10 +12,7 @@ fn chat(text: &str) -> Value {
 async fn a_chat_completion_is_answered_and_its_bytes_are_the_upstreams() {
     let gateway = Gateway::start().await;
 
-    let reply = gateway
-        .openai()
-        .post("/v1/chat/completions", &chat("hello"))
-        .await;
+    let reply = gateway.openai().post("/v1/chat/completions", &chat("hello")).await;
 
     assert_eq!(reply.status, 200);
     assert!(reply.text().contains("echo: hello"), "{}", reply.text());
@@ -48,11 +45,8 @@ async fn a_stream_arrives_with_its_end_and_without_the_usage_nobody_asked_for() 
 async fn an_unknown_caller_is_refused_in_the_dialect_of_the_path() {
     let gateway = Gateway::start().await;
 
-    let reply = gateway
-        .stranger()
-        .bearer("nobody")
-        .post("/v1/chat/completions", &chat("hello"))
-        .await;
+    let reply =
+        gateway.stranger().bearer("nobody").post("/v1/chat/completions", &chat("hello")).await;
 
     assert_eq!(reply.status, 401);
     assert_eq!(reply.json()["error"]["code"], "invalid_api_key");

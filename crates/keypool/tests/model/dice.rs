@@ -13,10 +13,7 @@ pub(crate) struct Dice {
 
 impl Dice {
     pub(crate) fn new(seed: u64, keys: u64) -> Self {
-        Self {
-            state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
-            keys,
-        }
+        Self { state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, keys }
     }
 
     pub(crate) fn record(&mut self, id: KeyId, now: Time) -> KeyRecord {
@@ -34,11 +31,7 @@ impl Dice {
             is_enabled: self.below(8) != 0,
             standing,
             since: now,
-            reason: if is_active {
-                String::new()
-            } else {
-                "known".to_owned()
-            },
+            reason: if is_active { String::new() } else { "known".to_owned() },
             probe: (!is_active).then_some(ProbePlan { at, turn: 1 }),
         }
     }
@@ -47,9 +40,7 @@ impl Dice {
         match self.below(40) {
             0..10 => Verdict::Healthy,
             10..12 => Verdict::Blameless,
-            12..16 => Verdict::Cooling {
-                wait_ms: self.below(30_000),
-            },
+            12..16 => Verdict::Cooling { wait_ms: self.below(30_000) },
             16..22 => Verdict::RateLimited,
             22..33 => Verdict::Faulty,
             33..35 => {

@@ -13,14 +13,8 @@ pub(crate) const HOUR_MS: u64 = 3_600_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rest {
     None,
-    Cooling {
-        until: Time,
-        serves_at: Time,
-        check_at: Time,
-    },
-    Exhausted {
-        until: Time,
-    },
+    Cooling { until: Time, serves_at: Time, check_at: Time },
+    Exhausted { until: Time },
     NotEntitled,
     ModelDenied,
 }
@@ -32,11 +26,7 @@ pub(crate) struct Bucket {
     pub(crate) failures: u32,
 }
 
-pub(crate) const BLANK: Bucket = Bucket {
-    rest: Rest::None,
-    level: 0,
-    failures: 0,
-};
+pub(crate) const BLANK: Bucket = Bucket { rest: Rest::None, level: 0, failures: 0 };
 
 #[derive(Debug, Clone)]
 pub(crate) struct Key {
@@ -73,20 +63,9 @@ struct Step {
 /// A wait of the pool's own choosing: what it is before jitter, and where the pool's choice is to be seen.
 #[derive(Debug)]
 pub(crate) enum Chosen {
-    Cooling {
-        scope: Scope,
-        model: String,
-        nominal_ms: u64,
-        cap_ms: u64,
-    },
-    NoCredit {
-        scope: Scope,
-        nominal_ms: u64,
-    },
-    Probe {
-        id: KeyId,
-        nominal_ms: u64,
-    },
+    Cooling { scope: Scope, model: String, nominal_ms: u64, cap_ms: u64 },
+    NoCredit { scope: Scope, nominal_ms: u64 },
+    Probe { id: KeyId, nominal_ms: u64 },
 }
 
 #[derive(Debug, Default)]
@@ -109,8 +88,7 @@ impl Naive {
     pub(crate) fn advance(&mut self, now: Time) -> Time {
         self.now = self.now.max(now);
         let now = self.now;
-        self.latest
-            .retain(|(_, at, _)| now.millis_since(*at) < 10_000);
+        self.latest.retain(|(_, at, _)| now.millis_since(*at) < 10_000);
         self.steps.retain(|step| now.millis_since(step.at) < 10_000);
         if let Some(trouble) = self.trouble
             && !self.is_common(trouble.kind)
@@ -136,26 +114,19 @@ impl Naive {
     }
 
     pub(crate) fn bucket(&self, scope: &Scope, model: &str) -> Bucket {
-        let found = self
-            .buckets
-            .iter()
-            .find(|(owner, name, _)| owner == scope && name == model);
+        let found = self.buckets.iter().find(|(owner, name, _)| owner == scope && name == model);
         self.settled(found.map_or(BLANK, |(_, _, bucket)| *bucket))
     }
 
     pub(crate) fn settled(&self, bucket: Bucket) -> Bucket {
         match returns_at(bucket) {
-            Some(at) if at <= self.now => Bucket {
-                rest: Rest::None,
-                ..bucket
-            },
+            Some(at) if at <= self.now => Bucket { rest: Rest::None, ..bucket },
             _ => bucket,
         }
     }
 
     pub(crate) fn put(&mut self, scope: &Scope, model: &str, bucket: Bucket) {
-        self.buckets
-            .retain(|(owner, name, _)| !(owner == scope && name == model));
+        self.buckets.retain(|(owner, name, _)| !(owner == scope && name == model));
         let bucket = self.settled(bucket);
         if bucket != BLANK {
             self.buckets.push((scope.clone(), model.to_owned(), bucket));
@@ -163,22 +134,16 @@ impl Naive {
     }
 
     pub(crate) fn credit(&self, scope: &Scope) -> Option<NoCredit> {
-        self.credits
-            .iter()
-            .find(|(owner, _)| owner == scope)
-            .map(|(_, credit)| *credit)
+        self.credits.iter().find(|(owner, _)| owner == scope).map(|(_, credit)| *credit)
     }
 
     pub(crate) fn set_credit(&mut self, scope: &Scope, credit: Option<NoCredit>) {
         self.credits.retain(|(owner, _)| owner != scope);
-        self.credits
-            .extend(credit.map(|credit| (scope.clone(), credit)));
+        self.credits.extend(credit.map(|credit| (scope.clone(), credit)));
     }
 
     pub(crate) fn broke_until(&self, scope: &Scope) -> Option<Time> {
-        self.credit(scope)
-            .map(|credit| credit.until)
-            .filter(|until| self.now < *until)
+        self.credit(scope).map(|credit| credit.until).filter(|until| self.now < *until)
     }
 
     pub(crate) fn is_usable(key: &Key) -> bool {
@@ -186,9 +151,7 @@ impl Naive {
     }
 
     pub(crate) fn is_live(&self, scope: &Scope) -> bool {
-        self.keys
-            .iter()
-            .any(|key| Self::is_usable(key) && self.scope(key.record.id) == *scope)
+        self.keys.iter().any(|key| Self::is_usable(key) && self.scope(key.record.id) == *scope)
     }
 
     pub(crate) fn is_denied(&self, id: KeyId, model: &str) -> bool {
@@ -235,31 +198,20 @@ impl Naive {
             return Err(Refusal::NoUsableKey);
         }
         let is_tried = |key: &&Key| tried.contains(&key.record.id);
-        let ready: Vec<&Key> = self
-            .keys
-            .iter()
-            .filter(|key| self.is_ready(key, model))
-            .collect();
+        let ready: Vec<&Key> = self.keys.iter().filter(|key| self.is_ready(key, model)).collect();
         let untried: Vec<&Key> = ready.iter().copied().filter(|key| !is_tried(key)).collect();
-        let best = untried
-            .iter()
-            .filter(|key| self.has_slot(key))
-            .min_by_key(|key| {
-                let used = key.last_used.map(|(moment, _)| moment);
-                (key.record.tier, key.leases, used, key.added)
-            });
+        let best = untried.iter().filter(|key| self.has_slot(key)).min_by_key(|key| {
+            let used = key.last_used.map(|(moment, _)| moment);
+            (key.record.tier, key.leases, used, key.added)
+        });
         if let Some(best) = best {
             return Ok(best.record.id);
         }
         if !untried.is_empty() {
-            return Err(Refusal::Busy {
-                until: self.soonest(model, tried),
-            });
+            return Err(Refusal::Busy { until: self.soonest(model, tried) });
         }
         if !ready.is_empty() {
-            return Err(Refusal::Exhausted {
-                until: self.soonest(model, tried),
-            });
+            return Err(Refusal::Exhausted { until: self.soonest(model, tried) });
         }
         match self.soonest(model, &[]) {
             Some(until) => Err(Refusal::Resting { until }),
@@ -287,11 +239,7 @@ impl Naive {
         let key = self.key_mut(lease.key).unwrap();
         key.leases += 1;
         key.last_used = Some(used);
-        self.leases.push(Lease {
-            id: lease,
-            model: model.to_owned(),
-            touched: self.now,
-        });
+        self.leases.push(Lease { id: lease, model: model.to_owned(), touched: self.now });
     }
 
     pub(crate) fn close(&mut self, lease: LeaseId) -> Option<Lease> {
@@ -328,9 +276,7 @@ impl Naive {
         let mut after = before;
         let mut chosen = None;
         let cooling = |nominal_ms: u64, level: u32, cap_ms: u64| {
-            let doubled = nominal_ms
-                .saturating_mul(1 << (level - 1).min(40))
-                .min(cap_ms);
+            let doubled = nominal_ms.saturating_mul(1 << (level - 1).min(40)).min(cap_ms);
             Some(Chosen::Cooling {
                 scope: scope.clone(),
                 model: model.clone(),
@@ -341,15 +287,9 @@ impl Naive {
         match verdict {
             Verdict::Blameless => {}
             Verdict::Healthy => {
-                let credit = self
-                    .broke_until(&scope)
-                    .map(|until| NoCredit { until, level: 0 });
+                let credit = self.broke_until(&scope).map(|until| NoCredit { until, level: 0 });
                 self.set_credit(&scope, credit);
-                after = Bucket {
-                    level: 0,
-                    failures: 0,
-                    ..before
-                };
+                after = Bucket { level: 0, failures: 0, ..before };
             }
             Verdict::Faulty => {
                 after.failures += 1;
@@ -363,11 +303,7 @@ impl Naive {
             Verdict::RateLimited if before.rest == Rest::None => {
                 after.level += 1;
                 let policy = &self.policy;
-                chosen = cooling(
-                    policy.rate_limit_wait_ms,
-                    after.level,
-                    policy.cool_down_ms_max,
-                );
+                chosen = cooling(policy.rate_limit_wait_ms, after.level, policy.cool_down_ms_max);
             }
             Verdict::RateLimited => {}
             Verdict::Cooling { wait_ms } => {
@@ -396,14 +332,7 @@ impl Naive {
             Verdict::ModelDenied => {
                 let own = Scope::Key(id);
                 let bucket = self.bucket(&own, model);
-                self.put(
-                    &own,
-                    model,
-                    Bucket {
-                        rest: Rest::ModelDenied,
-                        ..bucket
-                    },
-                );
+                self.put(&own, model, Bucket { rest: Rest::ModelDenied, ..bucket });
                 return None;
             }
             Verdict::NoCredit => {
@@ -411,13 +340,7 @@ impl Naive {
                     return None;
                 }
                 let level = self.credit(&scope).map_or(0, |credit| credit.level) + 1;
-                self.set_credit(
-                    &scope,
-                    Some(NoCredit {
-                        until: self.now,
-                        level,
-                    }),
-                );
+                self.set_credit(&scope, Some(NoCredit { until: self.now, level }));
                 let nominal_ms = (HOUR_MS << (level - 1).min(10)).min(12 * HOUR_MS);
                 return Some(Chosen::NoCredit { scope, nominal_ms });
             }
@@ -428,14 +351,7 @@ impl Naive {
         if let Some(kind) = suspicion {
             let after = self.settled(after);
             let (at, model) = (self.now, model.clone());
-            self.steps.push(Step {
-                at,
-                kind,
-                scope,
-                model,
-                before,
-                after,
-            });
+            self.steps.push(Step { at, kind, scope, model, before, after });
         }
         chosen
     }
@@ -443,10 +359,7 @@ impl Naive {
     /// Takes over the end that the pool has chosen for a cool-down.
     pub(crate) fn adopt_cooling(&mut self, scope: &Scope, model: &str, until: Time) {
         let rest = self.cooling(until);
-        let bucket = Bucket {
-            rest,
-            ..self.bucket(scope, model)
-        };
+        let bucket = Bucket { rest, ..self.bucket(scope, model) };
         self.put(scope, model, bucket);
         self.steps.last_mut().unwrap().after = self.settled(bucket);
     }
@@ -465,11 +378,7 @@ impl Naive {
             true => 3 * self.policy.health_check_interval_ms,
             false => 0,
         };
-        Rest::Cooling {
-            until,
-            serves_at: until.plus_millis(proving_ms),
-            check_at: until,
-        }
+        Rest::Cooling { until, serves_at: until.plus_millis(proving_ms), check_at: until }
     }
 
     fn turn_away(&mut self, id: KeyId, standing: Standing, reason: &str) -> Option<Chosen> {
@@ -482,10 +391,7 @@ impl Naive {
         record.since = now;
         record.reason = reason.chars().take(500).collect();
         record.probe = Some(ProbePlan { at: now, turn: 1 });
-        Some(Chosen::Probe {
-            id,
-            nominal_ms: HOUR_MS,
-        })
+        Some(Chosen::Probe { id, nominal_ms: HOUR_MS })
     }
 
     fn judge(&mut self) {
@@ -502,10 +408,7 @@ impl Naive {
     }
 
     fn begin_trouble(&mut self, kind: TroubleKind) {
-        let trouble = Trouble {
-            kind,
-            since: self.now,
-        };
+        let trouble = Trouble { kind, since: self.now };
         self.trouble = Some(trouble);
         self.turns.push((true, trouble));
         self.trouble_probe_at = self.now.plus_millis(self.policy.health_check_interval_ms);
@@ -518,8 +421,7 @@ impl Naive {
     }
 
     pub(crate) fn end_trouble(&mut self) {
-        self.turns
-            .extend(self.trouble.take().map(|trouble| (false, trouble)));
+        self.turns.extend(self.trouble.take().map(|trouble| (false, trouble)));
     }
 
     pub(crate) fn clear_watch(&mut self) {
@@ -533,11 +435,7 @@ impl Naive {
             TroubleKind::Faulty => Symptom::Faulty,
             TroubleKind::RateLimited => Symptom::RateLimited,
         };
-        let alike = self
-            .latest
-            .iter()
-            .filter(|(_, _, known)| *known == symptom)
-            .count();
+        let alike = self.latest.iter().filter(|(_, _, known)| *known == symptom).count();
         3 <= alike && self.latest.len() <= 2 * alike
     }
 
@@ -546,16 +444,8 @@ impl Naive {
         let project = record.project.clone().filter(|label| !label.is_empty());
         if self.key(id).is_none() {
             self.clock += 1;
-            let record = KeyRecord {
-                project: None,
-                ..record.clone()
-            };
-            self.keys.push(Key {
-                record,
-                leases: 0,
-                last_used: None,
-                added: self.clock,
-            });
+            let record = KeyRecord { project: None, ..record.clone() };
+            self.keys.push(Key { record, leases: 0, last_used: None, added: self.clock });
         }
         self.assign(id, project.as_deref());
         self.key_mut(id).unwrap().record = KeyRecord { project, ..record };
@@ -574,10 +464,7 @@ impl Naive {
                 self.set_credit(&old, None);
                 self.buckets
                     .retain(|(scope, _, bucket)| *scope != old || bucket.rest == Rest::ModelDenied);
-                let own = self
-                    .buckets
-                    .iter_mut()
-                    .filter(|(scope, _, _)| *scope == old);
+                let own = self.buckets.iter_mut().filter(|(scope, _, _)| *scope == old);
                 own.for_each(|(_, _, bucket)| (bucket.level, bucket.failures) = (0, 0));
             }
             Scope::Project(_) => self.forget_if_abandoned(&old),
@@ -596,11 +483,7 @@ impl Naive {
     }
 
     fn forget_if_abandoned(&mut self, scope: &Scope) {
-        if !self
-            .keys
-            .iter()
-            .any(|key| self.scope(key.record.id) == *scope)
-        {
+        if !self.keys.iter().any(|key| self.scope(key.record.id) == *scope) {
             self.forget(scope);
         }
     }
@@ -629,10 +512,9 @@ impl Naive {
     pub(crate) fn state(&self, bucket: Bucket) -> BucketState {
         match self.settled(bucket).rest {
             Rest::None => BucketState::Ready,
-            Rest::Cooling { until, .. } if self.now < until => BucketState::Cooling {
-                until,
-                level: bucket.level,
-            },
+            Rest::Cooling { until, .. } if self.now < until => {
+                BucketState::Cooling { until, level: bucket.level }
+            }
             Rest::Cooling { .. } => BucketState::Proving,
             Rest::Exhausted { until } => BucketState::ExhaustedUntil { until },
             Rest::NotEntitled => BucketState::NotEntitled,

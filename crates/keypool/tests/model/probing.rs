@@ -6,21 +6,12 @@ use crate::naive::{Chosen, HOUR_MS, Naive, Rest};
 
 /// Everything that may be probed: when, in which order, and how.
 pub(crate) fn targets(naive: &Naive) -> Vec<(Time, u8, KeyId, Scope, String)> {
-    let keys = naive
-        .keys
-        .iter()
-        .filter(|key| key.record.is_enabled)
-        .filter_map(|key| {
-            let id = key.record.id;
-            Some((key.record.probe?.at, 0, id, Scope::Key(id), String::new()))
-        });
+    let keys = naive.keys.iter().filter(|key| key.record.is_enabled).filter_map(|key| {
+        let id = key.record.id;
+        Some((key.record.probe?.at, 0, id, Scope::Key(id), String::new()))
+    });
     let buckets = naive.buckets.iter().filter_map(|(scope, model, bucket)| {
-        let Rest::Cooling {
-            serves_at,
-            check_at,
-            ..
-        } = naive.settled(*bucket).rest
-        else {
+        let Rest::Cooling { serves_at, check_at, .. } = naive.settled(*bucket).rest else {
             return None;
         };
         let is_open = naive.is_live(scope) && naive.broke_until(scope).is_none();
@@ -49,11 +40,7 @@ pub(crate) fn probes_due(naive: &mut Naive, max: usize) -> (Vec<Probe>, Vec<Chos
                     (key.record.tier, key.leases, used, key.added)
                 });
             let purpose = ProbePurpose::Trouble;
-            probes.extend(best.map(|key| Probe {
-                key: key.record.id,
-                model: None,
-                purpose,
-            }));
+            probes.extend(best.map(|key| Probe { key: key.record.id, model: None, purpose }));
         }
         return (probes, chosen);
     }
@@ -66,11 +53,7 @@ pub(crate) fn probes_due(naive: &mut Naive, max: usize) -> (Vec<Probe>, Vec<Chos
             plan.turn += 1;
             let nominal_ms = (HOUR_MS << (plan.turn - 1).min(10)).min(12 * HOUR_MS);
             chosen.push(Chosen::Probe { id, nominal_ms });
-            probes.push(Probe {
-                key: id,
-                model: None,
-                purpose: ProbePurpose::Standing,
-            });
+            probes.push(Probe { key: id, model: None, purpose: ProbePurpose::Standing });
             continue;
         }
         let mut bucket = naive.bucket(&scope, &model);
@@ -87,11 +70,7 @@ pub(crate) fn probes_due(naive: &mut Naive, max: usize) -> (Vec<Probe>, Vec<Chos
             .collect();
         members.sort();
         let purpose = ProbePurpose::Cooled;
-        let probe = |key: &KeyId| Probe {
-            key: *key,
-            model: Some(model.clone()),
-            purpose,
-        };
+        let probe = |key: &KeyId| Probe { key: *key, model: Some(model.clone()), purpose };
         probes.extend(members.first().map(probe));
     }
     (probes, chosen)

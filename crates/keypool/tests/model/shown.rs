@@ -7,13 +7,8 @@ use crate::naive::{BLANK, Naive, Rest, returns_at};
 use crate::probing::targets;
 
 pub(crate) fn next_deadline(naive: &Naive) -> Option<Time> {
-    let credits = naive
-        .credits
-        .iter()
-        .filter(|(scope, _)| naive.is_live(scope));
-    let credits = credits
-        .map(|(_, credit)| credit.until)
-        .filter(|until| naive.now < *until);
+    let credits = naive.credits.iter().filter(|(scope, _)| naive.is_live(scope));
+    let credits = credits.map(|(_, credit)| credit.until).filter(|until| naive.now < *until);
     let buckets = naive
         .buckets
         .iter()
@@ -22,15 +17,8 @@ pub(crate) fn next_deadline(naive: &Naive) -> Option<Time> {
     let returns = credits.chain(buckets).min();
     let check = match naive.trouble {
         Some(_) => {
-            let oldest = naive
-                .latest
-                .iter()
-                .map(|(_, at, _)| at.plus_millis(10_000))
-                .min();
-            [Some(naive.trouble_probe_at), oldest]
-                .into_iter()
-                .flatten()
-                .min()
+            let oldest = naive.latest.iter().map(|(_, at, _)| at.plus_millis(10_000)).min();
+            [Some(naive.trouble_probe_at), oldest].into_iter().flatten().min()
         }
         None => targets(naive).first().map(|target| target.0),
     };
@@ -70,9 +58,7 @@ pub(crate) fn view(naive: &Naive, id: KeyId) -> Option<KeyView> {
         since: record.since,
         reason: record.reason,
         probe: record.probe,
-        no_credit: naive
-            .credit(&scope)
-            .filter(|credit| naive.now < credit.until),
+        no_credit: naive.credit(&scope).filter(|credit| naive.now < credit.until),
         leases: key.leases,
         last_used: key.last_used.map(|(_, at)| at),
         buckets: buckets.collect(),

@@ -66,12 +66,8 @@ pub(super) async fn add(
     State(app): State<Arc<App>>,
     Body(new): Body<NewKeys>,
 ) -> Result<(StatusCode, Json<AddedKeys>), ApiError> {
-    let lines: Vec<String> = new
-        .api_keys
-        .iter()
-        .flat_map(|entry| entry.split('\n'))
-        .map(str::to_owned)
-        .collect();
+    let lines: Vec<String> =
+        new.api_keys.iter().flat_map(|entry| entry.split('\n')).map(str::to_owned).collect();
     if LINES_MAX < lines.len() {
         return Err(too_many("api_keys", LINES_MAX));
     }
@@ -86,28 +82,14 @@ pub(super) async fn add(
         let (store, vault, pool) = (&adding.store, &adding.vault, Some(&adding.pool));
         service_keys::add(store, vault, pool, lines, common, adding.clock.wall_ms()).await
     });
-    let results = added
-        .await
-        .ok_or_else(ApiError::panicked)?
-        .map_err(|error| match error {
-            AddError::Store(error) => ApiError::Store(error),
-            AddError::Vault(error) => ApiError::internal(error),
-        })?;
+    let results = added.await.ok_or_else(ApiError::panicked)?.map_err(|error| match error {
+        AddError::Store(error) => ApiError::Store(error),
+        AddError::Vault(error) => ApiError::internal(error),
+    })?;
     let details: Vec<String> = results.iter().filter_map(brief_of_added).collect();
-    tracing::info!(
-        added = details.len(),
-        lines = results.len(),
-        "service keys were added"
-    );
+    tracing::info!(added = details.len(), lines = results.len(), "service keys were added");
     let message = "Keys added successfully";
-    Ok((
-        StatusCode::CREATED,
-        Json(AddedKeys {
-            message,
-            details,
-            results,
-        }),
-    ))
+    Ok((StatusCode::CREATED, Json(AddedKeys { message, details, results })))
 }
 
 fn brief_of_added(result: &LineResult) -> Option<String> {

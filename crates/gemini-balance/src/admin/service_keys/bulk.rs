@@ -123,23 +123,15 @@ pub(super) async fn bulk(
         Action::Test => test_all(&app, selection).await?,
         Action::Reset | Action::Enable | Action::Disable | Action::Delete => {
             let changing = Arc::clone(&app);
-            let changed = app
-                .commands
-                .run_in_turn(async move { change(&changing, action, selection).await });
+            let changed =
+                app.commands.run_in_turn(async move { change(&changing, action, selection).await });
             changed.await.ok_or_else(ApiError::panicked)??
         }
     };
-    let done = results
-        .iter()
-        .filter(|key| key.result == ResultWord::Done)
-        .count();
+    let done = results.iter().filter(|key| key.result == ResultWord::Done).count();
     let failed = results.len() - done;
     tracing::info!(?action, done, failed, "many service keys at once");
-    Ok(Json(Outcome {
-        done,
-        failed,
-        results,
-    }))
+    Ok(Json(Outcome { done, failed, results }))
 }
 
 /// A key that was named, found or not.
@@ -190,17 +182,11 @@ impl Selection {
 }
 
 fn named(names: Vec<String>, keys: Vec<Listed>) -> Vec<Named> {
-    let by_name = keys
-        .into_iter()
-        .map(|key| (key.row.key_identifier.clone(), key));
+    let by_name = keys.into_iter().map(|key| (key.row.key_identifier.clone(), key));
     let mut keys: HashMap<String, Listed> = by_name.collect();
     let mut seen = HashSet::new();
     let once = names.into_iter().filter(|name| seen.insert(name.clone()));
-    once.map(|key_identifier| Named {
-        key: keys.remove(&key_identifier),
-        key_identifier,
-    })
-    .collect()
+    once.map(|key_identifier| Named { key: keys.remove(&key_identifier), key_identifier }).collect()
 }
 
 /// Carries out anything but a test.
@@ -210,17 +196,12 @@ async fn change(
     selection: Selection,
 ) -> Result<Vec<KeyResult>, ApiError> {
     let named = selection.find(app).await?;
-    let found: Vec<i64> = named
-        .iter()
-        .filter_map(|name| name.key.as_ref())
-        .map(|key| key.row.id)
-        .collect();
+    let found: Vec<i64> =
+        named.iter().filter_map(|name| name.key.as_ref()).map(|key| key.row.id).collect();
     let ids: Vec<KeyId> = found.iter().map(|id| KeyId(id.cast_unsigned())).collect();
     match action {
         Action::Delete => {
-            app.store
-                .delete_service_keys(found, app.clock.wall_ms())
-                .await?;
+            app.store.delete_service_keys(found, app.clock.wall_ms()).await?;
             app.pool.remove_all(&ids);
         }
         Action::Enable => {
@@ -228,9 +209,7 @@ async fn change(
             app.pool.enable_all(&ids);
         }
         Action::Disable => {
-            app.store
-                .update_service_keys(found, switched(false))
-                .await?;
+            app.store.update_service_keys(found, switched(false)).await?;
             app.pool.disable_all(&ids);
         }
         Action::Reset | Action::Test => {
@@ -238,30 +217,20 @@ async fn change(
             app.pool.save_command(&app.store).await?;
         }
     }
-    let results = named.into_iter().map(
-        |Named {
-             key_identifier,
-             key,
-         }| KeyResult {
-            key_identifier,
-            result: match key {
-                None => ResultWord::NotFound,
-                Some(key) if key.view.is_none() && action == Action::Reset => {
-                    ResultWord::Unreadable
-                }
-                Some(_) => ResultWord::Done,
-            },
-            test: None,
+    let results = named.into_iter().map(|Named { key_identifier, key }| KeyResult {
+        key_identifier,
+        result: match key {
+            None => ResultWord::NotFound,
+            Some(key) if key.view.is_none() && action == Action::Reset => ResultWord::Unreadable,
+            Some(_) => ResultWord::Done,
         },
-    );
+        test: None,
+    });
     Ok(results.collect())
 }
 
 fn switched(is_enabled: bool) -> ServiceKeyChange {
-    ServiceKeyChange {
-        is_enabled: Some(is_enabled),
-        ..ServiceKeyChange::default()
-    }
+    ServiceKeyChange { is_enabled: Some(is_enabled), ..ServiceKeyChange::default() }
 }
 
 /// Tests the keys, a few at a time.
@@ -295,15 +264,9 @@ async fn test_all(app: &Arc<App>, selection: Selection) -> Result<Vec<KeyResult>
 }
 
 async fn test_one(app: &Arc<App>, name: Named) -> Result<KeyResult, ApiError> {
-    let Named {
-        key_identifier,
-        key,
-    } = name;
-    let untested = |result| KeyResult {
-        key_identifier: key_identifier.clone(),
-        result,
-        test: None,
-    };
+    let Named { key_identifier, key } = name;
+    let untested =
+        |result| KeyResult { key_identifier: key_identifier.clone(), result, test: None };
     let Some(key) = key else {
         return Ok(untested(ResultWord::NotFound));
     };
@@ -311,14 +274,6 @@ async fn test_one(app: &Arc<App>, name: Named) -> Result<KeyResult, ApiError> {
         return Ok(untested(ResultWord::Unreadable));
     };
     let tested = test::ask(app, &key, None).await?;
-    let result = if tested.is_ok {
-        ResultWord::Done
-    } else {
-        ResultWord::Failed
-    };
-    Ok(KeyResult {
-        key_identifier,
-        result,
-        test: Some(tested),
-    })
+    let result = if tested.is_ok { ResultWord::Done } else { ResultWord::Failed };
+    Ok(KeyResult { key_identifier, result, test: Some(tested) })
 }

@@ -95,18 +95,12 @@ async fn change_one(
 ) -> Result<Listed, ApiError> {
     let before = Listed::one(app, key_identifier.clone()).await?;
     let is_enabled = change.is_enabled;
-    app.store
-        .update_service_keys(vec![before.row.id], change)
-        .await?;
+    app.store.update_service_keys(vec![before.row.id], change).await?;
     let after = Listed::one(app, key_identifier.clone()).await?;
     let (id, row) = (after.id(), &after.row);
     if (&row.project, row.tier) != (&before.row.project, before.row.tier) {
         let project = Some(row.project.as_str()).filter(|label| !label.is_empty());
-        app.pool.assign(
-            id,
-            project,
-            u8::try_from(row.tier.clamp(0, 255)).unwrap_or(u8::MAX),
-        );
+        app.pool.assign(id, project, u8::try_from(row.tier.clamp(0, 255)).unwrap_or(u8::MAX));
     }
     match is_enabled {
         Some(true) => drop(app.pool.enable(id)),
@@ -131,25 +125,15 @@ pub(super) async fn remove(
 ) -> Result<Json<Done>, ApiError> {
     let (deleting, name) = (Arc::clone(&app), key_identifier.clone());
     let deleted = app.commands.run_in_turn(async move {
-        let id = deleting
-            .store
-            .service_key_id(name)
-            .await?
-            .ok_or_else(unknown)?;
-        let found = deleting
-            .store
-            .delete_service_keys(vec![id], deleting.clock.wall_ms())
-            .await?;
+        let id = deleting.store.service_key_id(name).await?.ok_or_else(unknown)?;
+        let found = deleting.store.delete_service_keys(vec![id], deleting.clock.wall_ms()).await?;
         deleting.pool.remove(KeyId(id.cast_unsigned()));
         found.first().map(|_| ()).ok_or_else(unknown)
     });
     deleted.await.ok_or_else(ApiError::panicked)??;
     tracing::info!(key.id = %key_identifier, "a service key was deleted");
     let message = format!("Key {key_identifier} deleted successfully");
-    Ok(Json(Done {
-        message,
-        key_identifier,
-    }))
+    Ok(Json(Done { message, key_identifier }))
 }
 
 /// Forgets everything that speaks against a service key and its project. A key that is switched
@@ -178,10 +162,7 @@ pub(super) async fn reset(
     reset.await.ok_or_else(ApiError::panicked)??;
     tracing::info!(key.id = %key_identifier, "a service key was reset");
     let message = format!("State for key {key_identifier} reset successfully");
-    Ok(Json(Done {
-        message,
-        key_identifier,
-    }))
+    Ok(Json(Done { message, key_identifier }))
 }
 
 /// Forgets everything that speaks against any service key.
@@ -198,10 +179,7 @@ pub(super) async fn reset_all(State(app): State<Arc<App>>) -> Result<Json<AllDon
     reset.await.ok_or_else(ApiError::panicked)??;
     tracing::info!("all service keys were reset");
     let message = "State for all keys reset successfully";
-    Ok(Json(AllDone {
-        message,
-        details: Vec::new(),
-    }))
+    Ok(Json(AllDone { message, details: Vec::new() }))
 }
 
 /// The refusal for a key whose secret does not open.

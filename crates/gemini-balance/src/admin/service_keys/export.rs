@@ -73,11 +73,7 @@ pub(super) async fn export(
 ) -> Result<Json<Exported>, ApiError> {
     let selection = Selection::new(order.key_identifiers, order.filter)?;
     confirm(&app, peer, order.password).await?;
-    let found = selection
-        .find(&app)
-        .await?
-        .into_iter()
-        .filter_map(|name| name.key);
+    let found = selection.find(&app).await?.into_iter().filter_map(|name| name.key);
     let keys = found.filter_map(|key| {
         let secret = app.pool.key(key.id())?;
         let row = key.row;

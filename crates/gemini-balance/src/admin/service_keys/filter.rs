@@ -57,15 +57,10 @@ impl Filter {
         let row = &key.row;
         self.q.as_deref().is_none_or(|words| has_words(key, words))
             && self.state.is_none_or(|state| state.meets(key))
-            && self
-                .project
-                .as_ref()
-                .is_none_or(|project| row.project == *project)
+            && self.project.as_ref().is_none_or(|project| row.project == *project)
             && self.tag.as_ref().is_none_or(|tag| row.tags.contains(tag))
             && self.tier.is_none_or(|tier| row.tier == i64::from(tier))
-            && self
-                .enabled
-                .is_none_or(|is_enabled| row.is_enabled == is_enabled)
+            && self.enabled.is_none_or(|is_enabled| row.is_enabled == is_enabled)
     }
 }
 
@@ -104,10 +99,7 @@ fn has_words(key: &Listed, words: &str) -> bool {
     let words = words.trim().to_lowercase();
     let row = &key.row;
     let texts = [&row.key_identifier, &row.brief, &row.note, &row.project];
-    texts
-        .into_iter()
-        .chain(&row.tags)
-        .any(|text| text.to_lowercase().contains(&words))
+    texts.into_iter().chain(&row.tags).any(|text| text.to_lowercase().contains(&words))
 }
 
 #[cfg(test)]
@@ -126,10 +118,7 @@ mod tests {
             ("_sha_", false),
             ("' OR 1=1 --", false),
         ] {
-            let filter = Filter {
-                q: Some(words.to_owned()),
-                ..Filter::default()
-            };
+            let filter = Filter { q: Some(words.to_owned()), ..Filter::default() };
 
             assert_eq!(filter.meets(&key()), expected, "{words}");
         }

@@ -133,10 +133,7 @@ pub(super) async fn list(
     keys.sort_by(|one, two| sort.order(one, two, &app.pool));
     let total = keys.len();
     let page = keys.into_iter().skip(offset).take(limit);
-    Ok(Json(Page {
-        keys: page.map(|key| key.shown(&app.pool)).collect(),
-        total,
-    }))
+    Ok(Json(Page { keys: page.map(|key| key.shown(&app.pool)).collect(), total }))
 }
 
 /// Shows one service key.

@@ -98,16 +98,9 @@ impl Listed {
     /// All keys, by age.
     pub(super) async fn all(app: &App) -> Result<Vec<Self>, ApiError> {
         let rows = rows(app).await?;
-        let views = app
-            .pool
-            .views()
-            .into_iter()
-            .map(|(_, view)| (view.id, view));
+        let views = app.pool.views().into_iter().map(|(_, view)| (view.id, view));
         let mut views: HashMap<KeyId, KeyView> = views.collect();
-        let listed = rows.into_iter().map(|row| Self {
-            view: views.remove(&id_of(&row)),
-            row,
-        });
+        let listed = rows.into_iter().map(|row| Self { view: views.remove(&id_of(&row)), row });
         Ok(listed.collect())
     }
 
@@ -117,16 +110,9 @@ impl Listed {
     ///
     /// There is none.
     pub(super) async fn one(app: &App, key_identifier: String) -> Result<Self, ApiError> {
-        let id = app
-            .store
-            .service_key_id(key_identifier)
-            .await?
-            .ok_or_else(unknown)?;
+        let id = app.store.service_key_id(key_identifier).await?.ok_or_else(unknown)?;
         let row = app.store.service_key(id).await?.ok_or_else(unknown)?;
-        Ok(Self {
-            view: app.pool.view(id_of(&row)),
-            row,
-        })
+        Ok(Self { view: app.pool.view(id_of(&row)), row })
     }
 
     /// The key's name in the pool.
@@ -171,10 +157,7 @@ impl Listed {
             no_credit_until: no_credit,
             in_use: known.map_or(0, |view| view.leases),
             buckets: view.map_or_else(Vec::new, |view| {
-                view.buckets
-                    .into_iter()
-                    .map(|bucket| Bucket::shown(bucket, moment))
-                    .collect()
+                view.buckets.into_iter().map(|bucket| Bucket::shown(bucket, moment)).collect()
             }),
             key_identifier: row.key_identifier,
             key_brief: row.brief,

@@ -42,10 +42,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(post("/api/keys").body_up_to(KEYS_BYTES_MAX), add::add)
         .add(get("/api/keys/status"), status::status)
         .add(post("/api/keys/reset"), edit::reset_all)
-        .add(
-            post("/api/keys/bulk").body_up_to(KEYS_BYTES_MAX),
-            bulk::bulk,
-        )
+        .add(post("/api/keys/bulk").body_up_to(KEYS_BYTES_MAX), bulk::bulk)
         .add(post("/api/keys/export"), export::export)
         .add(get("/api/keys/{key_identifier}"), list::one)
         .add(patch("/api/keys/{key_identifier}"), edit::update)

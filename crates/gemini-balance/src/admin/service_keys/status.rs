@@ -98,12 +98,7 @@ impl Status {
         settings: &config::Pool,
     ) -> Self {
         let remaining_ms = back_at(view).map_or(0, |at| at.millis_since(now));
-        let level = view
-            .buckets
-            .iter()
-            .map(|bucket| bucket.level)
-            .max()
-            .unwrap_or(0);
+        let level = view.buckets.iter().map(|bucket| bucket.level).max().unwrap_or(0);
         Self {
             key_identifier,
             key_brief,
@@ -114,12 +109,7 @@ impl Status {
             },
             // Milliseconds of at most some days, exact as a float.
             cool_down_seconds_remaining: remaining_ms as f64 / 1_000.0,
-            failure_count: view
-                .buckets
-                .iter()
-                .map(|bucket| bucket.failures)
-                .max()
-                .unwrap_or(0),
+            failure_count: view.buckets.iter().map(|bucket| bucket.failures).max().unwrap_or(0),
             cool_down_entry_count: level,
             current_cool_down_seconds: cool_down_ms(level, settings) / 1_000,
         }
@@ -132,10 +122,7 @@ fn is_cooling(view: &KeyView) -> bool {
 
 /// When a key is wholly back, as far as time alone decides.
 fn back_at(view: &KeyView) -> Option<Time> {
-    let resting = view
-        .buckets
-        .iter()
-        .filter(|bucket| is_resting(bucket.state));
+    let resting = view.buckets.iter().filter(|bucket| is_resting(bucket.state));
     resting
         .filter_map(|bucket| bucket.state.until())
         .chain(view.no_credit.map(|rest| rest.until))
@@ -149,10 +136,7 @@ fn cool_down_ms(level: u32, settings: &config::Pool) -> u64 {
         return 0;
     };
     let factor = 1_u64.checked_shl(doublings).unwrap_or(u64::MAX);
-    settings
-        .cool_down_ms
-        .saturating_mul(factor)
-        .min(settings.cool_down_ms_max)
+    settings.cool_down_ms.saturating_mul(factor).min(settings.cool_down_ms_max)
 }
 
 #[cfg(test)]
@@ -172,11 +156,7 @@ mod tests {
             bucket("b", BucketState::Ready, 0),
         ];
 
-        let status = shown(&KeyView {
-            buckets,
-            leases: 1,
-            ..view()
-        });
+        let status = shown(&KeyView { buckets, leases: 1, ..view() });
 
         assert_eq!(
             status,
@@ -193,21 +173,12 @@ mod tests {
         let buckets = vec![bucket("a", BucketState::ModelDenied, 0)];
 
         assert_eq!(shown(&KeyView { buckets, ..view() })["status"], "active");
-        assert_eq!(
-            shown(&KeyView {
-                leases: 2,
-                ..view()
-            })["status"],
-            "in_use"
-        );
+        assert_eq!(shown(&KeyView { leases: 2, ..view() })["status"], "in_use");
     }
 
     #[test]
     fn a_key_that_may_not_serve_is_cooling_down_without_an_end() {
-        let status = shown(&KeyView {
-            is_enabled: false,
-            ..view()
-        });
+        let status = shown(&KeyView { is_enabled: false, ..view() });
 
         assert_eq!(status["status"], "cooling_down");
         assert_eq!(status["cool_down_seconds_remaining"], 0.0);
@@ -216,11 +187,7 @@ mod tests {
     #[test]
     fn a_rest_doubles_up_to_its_cap() {
         for (level, seconds) in [(0, 0), (1, 300), (2, 600), (9, 43_200), (200, 43_200)] {
-            assert_eq!(
-                cool_down_ms(level, &settings()),
-                seconds * 1_000,
-                "level {level}"
-            );
+            assert_eq!(cool_down_ms(level, &settings()), seconds * 1_000, "level {level}");
         }
     }
 
@@ -231,18 +198,11 @@ mod tests {
 
     fn settings() -> config::Pool {
         let dir = tempfile::tempdir().unwrap();
-        config::Config::load(std::iter::empty(), dir.path())
-            .unwrap()
-            .pool
+        config::Config::load(std::iter::empty(), dir.path()).unwrap().pool
     }
 
     fn bucket(model: &str, state: BucketState, level: u32) -> BucketRecord {
-        BucketRecord {
-            model: model.to_owned(),
-            state,
-            level,
-            failures: 1,
-        }
+        BucketRecord { model: model.to_owned(), state, level, failures: 1 }
     }
 
     fn view() -> KeyView {

@@ -76,11 +76,7 @@ pub(super) async fn test(
     let model = question.model.map(Text::into_inner);
     let tested = ask(&app, &key, model.as_deref()).await?;
     let state = Listed::one(&app, key_identifier.clone()).await?.state();
-    Ok(Json(TestedKey {
-        key_identifier,
-        state,
-        tested,
-    }))
+    Ok(Json(TestedKey { key_identifier, state, tested }))
 }
 
 /// Asks the upstream about a key, and lets the key in again if the upstream does.
@@ -92,9 +88,8 @@ pub(super) async fn ask(
     let probed = app.prober.probe(key, model).await;
     if probed.is_ok && app.pool.restore(key.id) {
         let restoring = Arc::clone(app);
-        let saved = app
-            .commands
-            .run(async move { restoring.pool.save_command(&restoring.store).await });
+        let saved =
+            app.commands.run(async move { restoring.pool.save_command(&restoring.store).await });
         saved.await.ok_or_else(ApiError::panicked)??;
     }
     Ok(probed.into())

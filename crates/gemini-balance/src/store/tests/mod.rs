@@ -34,10 +34,7 @@ impl TestStore {
     pub(crate) async fn reopened(self) -> Self {
         self.store.close().await;
         let store = Store::open(&options(&self.directory)).unwrap();
-        Self {
-            store,
-            directory: self.directory,
-        }
+        Self { store, directory: self.directory }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -50,9 +47,7 @@ impl TestStore {
 
     pub(crate) async fn try_insert(&self, rows: &[LogRow]) -> Result<(), StoreError> {
         let (store, rows) = (self.store.clone(), Arc::from(rows));
-        tokio::task::spawn_blocking(move || store.insert_log_rows(rows))
-            .await
-            .unwrap()
+        tokio::task::spawn_blocking(move || store.insert_log_rows(rows)).await.unwrap()
     }
 }
 

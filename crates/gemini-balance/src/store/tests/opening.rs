@@ -76,25 +76,12 @@ async fn what_was_answered_survives_a_crash() {
 async fn a_newer_database_is_refused_untouched() {
     let directory = made_and_closed().await;
     let path = options(&directory).path;
-    Connection::open(&path)
-        .unwrap()
-        .pragma_update(None, "user_version", 99)
-        .unwrap();
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let before = fs::read(&path).unwrap();
 
     let refused = Store::open(&options(&directory)).unwrap_err();
 
-    assert!(
-        matches!(
-            refused,
-            OpenError::Newer {
-                found: 99,
-                known: 1,
-                ..
-            }
-        ),
-        "{refused}"
-    );
+    assert!(matches!(refused, OpenError::Newer { found: 99, known: 1, .. }), "{refused}");
     assert!(refused.to_string().contains("99"), "{refused}");
     assert_eq!(fs::read(&path).unwrap(), before);
 }
@@ -104,10 +91,7 @@ async fn foreign_files_are_refused_untouched() {
     let directory = TempDir::new().unwrap();
     let path = options(&directory).path;
     fs::create_dir_all(path.parent().unwrap()).unwrap();
-    Connection::open(&path)
-        .unwrap()
-        .execute_batch("CREATE TABLE mine (a)")
-        .unwrap();
+    Connection::open(&path).unwrap().execute_batch("CREATE TABLE mine (a)").unwrap();
 
     for content in [fs::read(&path).unwrap(), vec![b'x'; 5_000]] {
         fs::write(&path, &content).unwrap();
@@ -126,24 +110,14 @@ async fn damaged_files_are_refused_untouched_and_the_newest_good_backup_is_named
     fs::create_dir_all(&options.backup_dir).unwrap();
     let backup = options.backup_dir.join("gemini-balance.v1-17.backup");
     Store::backup_file(&options.path, &backup).unwrap();
-    fs::write(
-        options.backup_dir.join("gemini-balance.v1-99.backup"),
-        b"torn",
-    )
-    .unwrap();
+    fs::write(options.backup_dir.join("gemini-balance.v1-99.backup"), b"torn").unwrap();
     let good = fs::read(&options.path).unwrap();
     let mut zeroed_header = good.clone();
     zeroed_header[..100].fill(0);
     let mut overwritten = good.clone();
     overwritten[4_096 * 2..].fill(0x5a);
 
-    for damaged in [
-        &good[..good.len() - 4_096],
-        &good[..50],
-        &[],
-        &zeroed_header,
-        &overwritten,
-    ] {
+    for damaged in [&good[..good.len() - 4_096], &good[..50], &[], &zeroed_header, &overwritten] {
         fs::write(&options.path, damaged).unwrap();
 
         let refused = Store::open(&options).unwrap_err();
@@ -178,22 +152,13 @@ async fn a_failing_step_leaves_the_schema_before_it_and_a_backup() {
     let good = "CREATE TABLE second (a);";
     let bad = "CREATE TABLE third (a); INSERT INTO third VALUES (1); SELECT no_such_function();";
 
-    let failed = migrate::migrate(
-        &mut connection,
-        &options,
-        &[migrate::MIGRATIONS[0], good, bad],
-    );
+    let failed = migrate::migrate(&mut connection, &options, &[migrate::MIGRATIONS[0], good, bad]);
 
-    assert!(
-        matches!(failed, Err(OpenError::Migration { version: 3, .. })),
-        "{failed:?}"
-    );
+    assert!(matches!(failed, Err(OpenError::Migration { version: 3, .. })), "{failed:?}");
     assert_eq!(version(&connection), 2);
     assert!(connection.prepare("SELECT * FROM second").is_ok());
     assert!(connection.prepare("SELECT * FROM third").is_err());
-    let backup = options
-        .backup_dir
-        .join("gemini-balance.v1-1800000000000.backup");
+    let backup = options.backup_dir.join("gemini-balance.v1-1800000000000.backup");
     let backup = Connection::open(backup).unwrap();
     assert_eq!(version(&backup), 1);
     assert!(backup.prepare("SELECT * FROM second").is_err());
@@ -219,10 +184,7 @@ async fn a_backup_taken_while_rows_are_written_is_whole() {
     let (backup, ()) = tokio::join!(store.backup(path), store.insert(&rows));
 
     backup.unwrap();
-    assert_eq!(
-        fs::metadata(&copy).unwrap().permissions().mode() & 0o777,
-        0o600
-    );
+    assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
     let restored = Store::open(&options(&restored)).unwrap();
     assert!(1 <= restored.size().await.unwrap().log_rows);
 }
@@ -271,7 +233,5 @@ async fn made_and_closed() -> TempDir {
 }
 
 fn version(connection: &Connection) -> u32 {
-    connection
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .unwrap()
+    connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
 }

@@ -10,13 +10,7 @@ use crate::store::calendar::{QUARTER_MS, TimeRange};
 use crate::store::log_pages::{Cursor, LogEntry, LogFilter};
 use crate::store::tests::{TestStore, row};
 
-const NASTY: [&str; 5] = [
-    "a' OR '1'='1",
-    "%",
-    "_",
-    "m\"; DROP TABLE request_logs; --",
-    "模型",
-];
+const NASTY: [&str; 5] = ["a' OR '1'='1", "%", "_", "m\"; DROP TABLE request_logs; --", "模型"];
 const ERRORS: [&str; 3] = ["rate_limit", "other_http_error: 404", "'"];
 
 proptest! {
@@ -103,10 +97,7 @@ async fn the_attempts_of_a_request_are_in_their_order() {
 
     let shown = store.request(RequestId(7)).await.unwrap();
 
-    assert_eq!(
-        shown.iter().map(|entry| entry.attempt).collect::<Vec<_>>(),
-        [1, 2, 3]
-    );
+    assert_eq!(shown.iter().map(|entry| entry.attempt).collect::<Vec<_>>(), [1, 2, 3]);
     assert_eq!(store.request(RequestId(8)).await.unwrap(), []);
 }
 
@@ -122,11 +113,8 @@ async fn a_search_for_what_never_meets_ends_in_steps() {
         })
         .collect();
     store.insert(&rows).await;
-    let filter = LogFilter {
-        user_key_id: Some(0),
-        model: Some("model-1".to_owned()),
-        ..LogFilter::ALL
-    };
+    let filter =
+        LogFilter { user_key_id: Some(0), model: Some("model-1".to_owned()), ..LogFilter::ALL };
 
     let found = all_pages(&store, filter, 10).await;
 
@@ -138,16 +126,7 @@ fn a_cursor_is_read_only_as_it_was_written() {
     let cursor = Cursor::parse("3f2a").unwrap();
 
     assert_eq!(cursor.to_string(), "3f2a");
-    for bad in [
-        "",
-        "-1",
-        "+1",
-        "03f2a",
-        "3F2A",
-        "zz",
-        "ffffffffffffffffff",
-        "1 OR 1",
-    ] {
+    for bad in ["", "-1", "+1", "03f2a", "3F2A", "zz", "ffffffffffffffffff", "1 OR 1"] {
         assert_eq!(Cursor::parse(bad), None, "{bad}");
     }
 }
@@ -240,7 +219,5 @@ prop_compose! {
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap()
+    tokio::runtime::Builder::new_current_thread().build().unwrap()
 }

@@ -8,11 +8,8 @@ use crate::store::prune::{Pruned, Retention};
 use crate::store::tests::{TestStore, row};
 use crate::store::user_keys::NewUserKey;
 
-const KEEP_ALL: Retention = Retention {
-    log_age_max_ms: None,
-    bytes_max: None,
-    sums_age_max_ms: 400 * DAY_MS,
-};
+const KEEP_ALL: Retention =
+    Retention { log_age_max_ms: None, bytes_max: None, sums_age_max_ms: 400 * DAY_MS };
 
 #[tokio::test]
 async fn old_rows_go_and_their_sums_stay() {
@@ -20,60 +17,30 @@ async fn old_rows_go_and_their_sums_stay() {
     let rows: Vec<_> = (0..3_000).map(|number| row(number * 60_000)).collect();
     store.insert(&rows).await;
     let now_ms = 3_000 * 60_000;
-    let retention = Retention {
-        log_age_max_ms: Some(1_000 * 60_000),
-        ..KEEP_ALL
-    };
+    let retention = Retention { log_age_max_ms: Some(1_000 * 60_000), ..KEEP_ALL };
 
     let pruned = store.prune(retention, now_ms).await.unwrap();
     let again = store.prune(retention, now_ms).await.unwrap();
 
-    assert_eq!(
-        pruned,
-        Pruned {
-            log_rows: 2_000,
-            is_done: true
-        }
-    );
-    assert_eq!(
-        again,
-        Pruned {
-            log_rows: 0,
-            is_done: true
-        }
-    );
+    assert_eq!(pruned, Pruned { log_rows: 2_000, is_done: true });
+    assert_eq!(again, Pruned { log_rows: 0, is_done: true });
     assert_eq!(store.size().await.unwrap().log_rows, 1_000);
     let slice = store.log_slice(TimeRange::ALL, 990, 50).await.unwrap();
     assert_eq!((slice.total, slice.rows.len()), (1_000, 10));
-    assert_eq!(
-        store
-            .overview(TimeRange::ALL)
-            .await
-            .unwrap()
-            .usage
-            .sums
-            .attempts,
-        3_000
-    );
+    assert_eq!(store.overview(TimeRange::ALL).await.unwrap().usage.sums.attempts, 3_000);
 }
 
 #[tokio::test]
 async fn the_database_stays_within_its_size_and_the_file_shrinks() {
     let store = TestStore::new();
     let rows: Vec<_> = (0..80_000)
-        .map(|number| LogRow {
-            service_key_id: Some(number % 50),
-            ..row(number * 1_000)
-        })
+        .map(|number| LogRow { service_key_id: Some(number % 50), ..row(number * 1_000) })
         .collect();
     store.insert(&rows).await;
     let before = store.size().await.unwrap();
     let bytes_max = 3 << 20;
 
-    let retention = Retention {
-        bytes_max: Some(bytes_max),
-        ..KEEP_ALL
-    };
+    let retention = Retention { bytes_max: Some(bytes_max), ..KEEP_ALL };
     let pruned = store.prune(retention, 80_000_000).await.unwrap();
 
     let after = store.size().await.unwrap();
@@ -90,26 +57,16 @@ async fn the_database_stays_within_its_size_and_the_file_shrinks() {
 async fn sums_and_deleted_keys_go_when_they_are_old_enough() {
     let store = TestStore::new();
     let key = store.create_user_key(key()).await.unwrap();
-    let rows: Vec<_> = (0..20)
-        .map(|day| LogRow {
-            user_key_id: Some(key.id),
-            ..row(day * DAY_MS)
-        })
-        .collect();
+    let rows: Vec<_> =
+        (0..20).map(|day| LogRow { user_key_id: Some(key.id), ..row(day * DAY_MS) }).collect();
     store.insert(&rows).await;
     store.delete_user_key(key.id, 5 * DAY_MS).await.unwrap();
-    let short = Retention {
-        sums_age_max_ms: 10 * DAY_MS,
-        ..KEEP_ALL
-    };
+    let short = Retention { sums_age_max_ms: 10 * DAY_MS, ..KEEP_ALL };
 
     store.prune(short, 20 * DAY_MS).await.unwrap();
     let sums = store.overview(TimeRange::ALL).await.unwrap().usage.sums;
     let name_with_rows = name_of_the_only_user(&store).await;
-    let no_rows = Retention {
-        log_age_max_ms: Some(0),
-        ..short
-    };
+    let no_rows = Retention { log_age_max_ms: Some(0), ..short };
     store.prune(no_rows, 20 * DAY_MS).await.unwrap();
 
     assert_eq!(sums.attempts, 10);
@@ -122,19 +79,11 @@ async fn a_closed_store_prunes_nothing() {
     let store = TestStore::new();
     store.close().await;
 
-    assert!(matches!(
-        store.prune(KEEP_ALL, 0).await,
-        Err(StoreError::Closed)
-    ));
+    assert!(matches!(store.prune(KEEP_ALL, 0).await, Err(StoreError::Closed)));
 }
 
 async fn name_of_the_only_user(store: &TestStore) -> Option<String> {
-    store
-        .usage_by_user_key(TimeRange::ALL, 10)
-        .await
-        .unwrap()
-        .remove(0)
-        .name
+    store.usage_by_user_key(TimeRange::ALL, 10).await.unwrap().remove(0).name
 }
 
 fn key() -> NewUserKey {

@@ -131,13 +131,9 @@ proptest! {
 #[tokio::test]
 async fn an_hour_that_the_clock_shows_twice_is_two_points() {
     let store = TestStore::new();
-    let range = TimeRange {
-        start_ms: ms("2026-11-01T05:00:00Z"),
-        end_ms: ms("2026-11-01T07:00:00Z"),
-    };
-    store
-        .insert(&[row(range.start_ms), row(range.end_ms - 1)])
-        .await;
+    let range =
+        TimeRange { start_ms: ms("2026-11-01T05:00:00Z"), end_ms: ms("2026-11-01T07:00:00Z") };
+    store.insert(&[row(range.start_ms), row(range.end_ms - 1)]).await;
 
     let zone = Zone::named("America/New_York").unwrap();
     let points = store.timeline(range, Step::Hour, zone).await.unwrap();
@@ -150,16 +146,10 @@ async fn an_hour_that_the_clock_shows_twice_is_two_points() {
 #[tokio::test]
 async fn where_there_was_nothing_the_answer_is_none() {
     let store = TestStore::new();
-    let range = TimeRange {
-        start_ms: 0,
-        end_ms: DAY_MS,
-    };
+    let range = TimeRange { start_ms: 0, end_ms: DAY_MS };
 
     let overview = store.overview(range).await.unwrap();
-    let points = store
-        .timeline(range, Step::Hour, Zone::utc())
-        .await
-        .unwrap();
+    let points = store.timeline(range, Step::Hour, Zone::utc()).await.unwrap();
     let rates = store.success_rate(7, Zone::utc(), DAY_MS).await.unwrap();
 
     assert_eq!(overview.usage.success_rate, None);
@@ -173,9 +163,7 @@ async fn where_there_was_nothing_the_answer_is_none() {
 async fn too_many_points_are_refused() {
     let store = TestStore::new();
 
-    let refused = store
-        .timeline(TimeRange::ALL, Step::Hour, Zone::utc())
-        .await;
+    let refused = store.timeline(TimeRange::ALL, Step::Hour, Zone::utc()).await;
 
     assert!(matches!(refused, Err(StoreError::TooManyPoints(_))));
 }
@@ -190,11 +178,7 @@ async fn percentiles_come_from_successful_requests() {
             ..row(i64::from(number) * DAY_MS)
         })
         .collect();
-    rows.push(LogRow {
-        error_kind: Some(Cow::Borrowed("idle")),
-        duration_ms: u32::MAX,
-        ..row(1)
-    });
+    rows.push(LogRow { error_kind: Some(Cow::Borrowed("idle")), duration_ms: u32::MAX, ..row(1) });
     store.insert(&rows).await;
 
     let overview = store.overview(TimeRange::ALL).await.unwrap();
@@ -234,31 +218,19 @@ async fn todays_chart_shows_the_most_used_key_first() {
             used(2, "a", "2026-11-21T18:31:00Z"),
             used(2, "b", "2026-11-22T18:29:00Z"),
             used(1, "a", "2026-11-21T18:29:59Z"),
-            LogRow {
-                error_kind: Some(Cow::Borrowed("x")),
-                ..used(1, "c", "2026-11-22T10:00:00Z")
-            },
+            LogRow { error_kind: Some(Cow::Borrowed("x")), ..used(1, "c", "2026-11-22T10:00:00Z") },
         ])
         .await;
 
     // From half past six in the evening, UTC, it is the next day in India.
     let zone = Zone::named("Asia/Kolkata").unwrap();
-    let chart = store
-        .daily_usage_chart(zone, ms("2026-11-22T12:00:00Z"))
-        .await
-        .unwrap();
+    let chart = store.daily_usage_chart(zone, ms("2026-11-22T12:00:00Z")).await.unwrap();
 
     let expected = ChartData {
         labels: vec!["AIza...ok02".to_owned(), "AIza...ok01".to_owned()],
         datasets: vec![
-            Dataset {
-                label: "a".to_owned(),
-                data: vec![1, 0],
-            },
-            Dataset {
-                label: "b".to_owned(),
-                data: vec![1, 1],
-            },
+            Dataset { label: "a".to_owned(), data: vec![1, 0] },
+            Dataset { label: "b".to_owned(), data: vec![1, 1] },
         ],
     };
     assert_eq!(chart, expected);
@@ -267,11 +239,7 @@ async fn todays_chart_shows_the_most_used_key_first() {
 #[tokio::test]
 async fn user_keys_know_their_calls_tokens_and_last_use() {
     let store = TestStore::new();
-    let retry = LogRow {
-        is_final: false,
-        error_kind: Some(Cow::Borrowed("x")),
-        ..row(5)
-    };
+    let retry = LogRow { is_final: false, error_kind: Some(Cow::Borrowed("x")), ..row(5) };
     let imported = crate::store::user_keys::NewUserKey {
         name: "alice".to_owned(),
         hash: [1; 32],
@@ -286,10 +254,7 @@ async fn user_keys_know_their_calls_tokens_and_last_use() {
     store.insert(&[retry, row(6), row(9)]).await;
 
     let key = store.user_key(1).await.unwrap().unwrap();
-    assert_eq!(
-        (key.calls, key.tokens, key.last_used_at_ms),
-        (2, 45, Some(9))
-    );
+    assert_eq!((key.calls, key.tokens, key.last_used_at_ms), (2, 45, Some(9)));
 }
 
 fn check_usage(found: &ChartData<u64>, rows: &[LogRow], zone: &str, unit: Unit, measure: Measure) {
@@ -324,15 +289,10 @@ async fn check_heatmap(store: &TestStore, rows: &[LogRow], zone: &str, now_ms: i
     }
     expected.retain(|_, number| 0 < *number);
 
-    let found = store
-        .daily_usage_heatmap(Measure::Tokens, Zone::named(zone).unwrap(), now_ms)
-        .await;
+    let found =
+        store.daily_usage_heatmap(Measure::Tokens, Zone::named(zone).unwrap(), now_ms).await;
 
-    assert_eq!(
-        found.unwrap(),
-        expected.into_iter().collect::<Vec<_>>(),
-        "{zone}"
-    );
+    assert_eq!(found.unwrap(), expected.into_iter().collect::<Vec<_>>(), "{zone}");
 }
 
 async fn check_rates(store: &TestStore, rows: &[LogRow], zone: &str, now_ms: i64) {
@@ -341,10 +301,7 @@ async fn check_rates(store: &TestStore, rows: &[LogRow], zone: &str, now_ms: i64
         let successes = count(rows, LogRow::is_success);
         (!rows.is_empty()).then(|| successes as f64 * 100.0 / rows.len() as f64)
     };
-    let by_day = store
-        .success_rate(30, Zone::named(zone).unwrap(), now_ms)
-        .await
-        .unwrap();
+    let by_day = store.success_rate(30, Zone::named(zone).unwrap(), now_ms).await.unwrap();
     assert_eq!(by_day.labels.len(), 30);
     assert_eq!(by_day.labels.last(), Some(&today.to_string()));
     for dataset in &by_day.datasets {
@@ -358,10 +315,7 @@ async fn check_rates(store: &TestStore, rows: &[LogRow], zone: &str, now_ms: i64
         }
     }
 
-    let by_hour = store
-        .hourly_success_rate(30, Zone::named(zone).unwrap(), now_ms)
-        .await
-        .unwrap();
+    let by_hour = store.hourly_success_rate(30, Zone::named(zone).unwrap(), now_ms).await.unwrap();
     assert_eq!(by_hour.labels.len(), 24);
     let first = by_day.labels.first().unwrap();
     for dataset in &by_hour.datasets {
@@ -404,10 +358,7 @@ fn label(unit: Unit, date: Date) -> String {
 }
 
 fn local(zone: &str, time_ms: i64) -> jiff::Zoned {
-    Timestamp::from_millisecond(time_ms)
-        .unwrap()
-        .in_tz(zone)
-        .unwrap()
+    Timestamp::from_millisecond(time_ms).unwrap().in_tz(zone).unwrap()
 }
 
 fn count(rows: &[&LogRow], is_counted: impl Fn(&LogRow) -> bool) -> u64 {
@@ -446,7 +397,5 @@ fn ms(time: &str) -> i64 {
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap()
+    tokio::runtime::Builder::new_current_thread().build().unwrap()
 }

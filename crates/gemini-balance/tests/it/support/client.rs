@@ -40,10 +40,7 @@ pub(crate) struct Stream {
 
 impl Client {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Self {
-            address,
-            headers: Vec::new(),
-        }
+        Self { address, headers: Vec::new() }
     }
 
     /// The same client with one more header field.
@@ -72,9 +69,7 @@ impl Client {
 
     pub(crate) async fn send_json(&self, method: Method, path: &str, body: &Value) -> Reply {
         let client = self.with("content-type", "application/json");
-        client
-            .send(method, path, Bytes::from(body.to_string()))
-            .await
+        client.send(method, path, Bytes::from(body.to_string())).await
     }
 
     /// Sends a request and reads the whole answer.
@@ -85,9 +80,8 @@ impl Client {
     /// Sends a request and waits for the head of the answer.
     pub(crate) async fn open(&self, method: Method, path: &str, body: impl Into<Bytes>) -> Stream {
         let stream = TcpStream::connect(self.address).await.unwrap();
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { drop(connection.await) });
         let mut request = Request::builder().method(method).uri(path);
@@ -97,14 +91,8 @@ impl Client {
         }
         let request = request.body(Full::new(body.into())).unwrap();
         let sending = tokio::time::timeout(PATIENCE, sender.send_request(request));
-        let response = sending
-            .await
-            .expect("no answer in time")
-            .expect("no answer");
-        Stream {
-            response,
-            _connection: tasks,
-        }
+        let response = sending.await.expect("no answer in time").expect("no answer");
+        Stream { response, _connection: tasks }
     }
 }
 
@@ -121,17 +109,14 @@ impl Reply {
 
     /// A header field as text; empty if there is none.
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// The data of each event of a stream.
     pub(crate) fn events(&self) -> Vec<String> {
         let text = self.text().replace("\r\n", "\n");
-        let events = text
-            .split("\n\n")
-            .filter_map(|event| event.trim_start().strip_prefix("data: "));
+        let events =
+            text.split("\n\n").filter_map(|event| event.trim_start().strip_prefix("data: "));
         events.map(str::to_owned).collect()
     }
 }
@@ -145,12 +130,7 @@ impl Stream {
     pub(crate) async fn next(&mut self) -> Option<Bytes> {
         let frame = tokio::time::timeout(PATIENCE, self.response.frame()).await;
         let frame = frame.expect("nothing came in time")?;
-        Some(
-            frame
-                .expect("the body broke off")
-                .into_data()
-                .unwrap_or_default(),
-        )
+        Some(frame.expect("the body broke off").into_data().unwrap_or_default())
     }
 
     /// Reads to the end.
@@ -169,11 +149,6 @@ impl Stream {
             }
         }
         let (head, _) = self.response.into_parts();
-        Reply {
-            status: head.status,
-            headers: head.headers,
-            body: body.into(),
-            is_cut,
-        }
+        Reply { status: head.status, headers: head.headers, body: body.into(), is_cut }
     }
 }

@@ -58,36 +58,18 @@ impl Setup {
         let running = run(&upstream, directory.path(), &self.settings).await;
         let app = running.app();
         let keys = if self.keys.is_empty() {
-            (1..=3)
-                .map(|number| format!("service-key-{number}"))
-                .collect()
+            (1..=3).map(|number| format!("service-key-{number}")).collect()
         } else {
             self.keys
         };
         let now_ms = app.clock.wall_ms();
         let pool = Some(&app.pool);
-        service_keys::add(
-            &app.store,
-            &app.vault,
-            pool,
-            keys,
-            Common::default(),
-            now_ms,
-        )
-        .await
-        .unwrap();
-        let created = app
-            .user_keys
-            .create("alice".to_owned(), String::new(), None, now_ms)
-            .await;
+        service_keys::add(&app.store, &app.vault, pool, keys, Common::default(), now_ms)
+            .await
+            .unwrap();
+        let created = app.user_keys.create("alice".to_owned(), String::new(), None, now_ms).await;
         let user_key = created.unwrap().1.expose().to_owned();
-        Gateway {
-            running,
-            upstream,
-            directory,
-            user_key,
-            settings: self.settings,
-        }
+        Gateway { running, upstream, directory, user_key, settings: self.settings }
     }
 }
 
@@ -99,10 +81,7 @@ async fn run(upstream: &Upstream, directory: &Path, settings: &[(String, String)
         ("PASSWORD", PASSWORD.to_owned()),
         ("DATA_DIR", directory.join("data").display().to_string()),
         ("GEMINI_API_BASE_URL", upstream.url()),
-        (
-            "OPENAI_API_BASE_URL",
-            format!("{}/v1beta/openai", upstream.url()),
-        ),
+        ("OPENAI_API_BASE_URL", format!("{}/v1beta/openai", upstream.url())),
         ("UPSTREAM_ALLOW_PRIVATE", "true".to_owned()),
     ];
     let base = base.map(|(name, value)| (name.to_owned(), value));
@@ -151,24 +130,15 @@ impl Gateway {
     /// The word for a key's state, by the key itself.
     pub(crate) fn state_of(&self, key: &str) -> String {
         let views = self.app().pool.views();
-        let (_, view) = views
-            .iter()
-            .find(|(one, _)| one.secret.expose() == key)
-            .unwrap();
+        let (_, view) = views.iter().find(|(one, _)| one.secret.expose() == key).unwrap();
         view.word().to_owned()
     }
 
     /// The words for a key's buckets, by the key itself.
     pub(crate) fn buckets_of(&self, key: &str) -> Vec<(String, &'static str)> {
         let views = self.app().pool.views();
-        let (_, view) = views
-            .iter()
-            .find(|(one, _)| one.secret.expose() == key)
-            .unwrap();
-        view.buckets
-            .iter()
-            .map(|bucket| (bucket.model.clone(), bucket.state.word()))
-            .collect()
+        let (_, view) = views.iter().find(|(one, _)| one.secret.expose() == key).unwrap();
+        view.buckets.iter().map(|bucket| (bucket.model.clone(), bucket.state.word())).collect()
     }
 
     /// Waits until nothing is under way.
@@ -183,31 +153,16 @@ impl Gateway {
                 && app.metrics.in_flight() == 0
         })
         .await;
-        self.upstream
-            .wait_for_requests(|open| open == 0)
-            .await
-            .unwrap();
+        self.upstream.wait_for_requests(|open| open == 0).await.unwrap();
     }
 
     /// Shuts down and starts again on the same data and upstream.
     pub(crate) async fn restart(self) -> Self {
         self.idle().await;
-        let Self {
-            running,
-            upstream,
-            directory,
-            user_key,
-            settings,
-        } = self;
+        let Self { running, upstream, directory, user_key, settings } = self;
         running.shutdown().await;
         let running = run(&upstream, directory.path(), &settings).await;
-        Self {
-            running,
-            upstream,
-            directory,
-            user_key,
-            settings,
-        }
+        Self { running, upstream, directory, user_key, settings }
     }
 
     /// Checks the house rules and shuts down.
