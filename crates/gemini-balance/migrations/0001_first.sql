@@ -96,7 +96,7 @@ CREATE TABLE outcomes (
     error_kind INTEGER
 );
 
--- One row per attempt. The id is the start of the attempt in ms since 2020 times 128, plus a number among those of the
+-- One row per attempt. The id is the end of the attempt in ms since 2020 times 128, plus a number among those of the
 -- same ms: it orders by time, bounds a time range, takes six bytes until 2054, and is exact in JavaScript.
 CREATE TABLE request_logs (
     id                INTEGER PRIMARY KEY,
@@ -114,13 +114,16 @@ CREATE TABLE request_logs (
     first_byte_ms     INTEGER,
     duration_ms       INTEGER NOT NULL,
     bytes_in          INTEGER NOT NULL,
-    bytes_out         INTEGER NOT NULL
+    bytes_out         INTEGER NOT NULL,
+    part              INTEGER NOT NULL
 );
 CREATE INDEX request_logs_user_key ON request_logs (user_key_id);
 CREATE INDEX request_logs_service_key ON request_logs (service_key_id);
 CREATE INDEX request_logs_outcome ON request_logs (outcome_id);
--- Four bytes of the request id find it as well as sixteen. The last four: the first may be a clock.
-CREATE INDEX request_logs_request ON request_logs (substr(request_id, -4));
+-- Four bytes of the request id find it as well as sixteen. The last four: the first may be a clock. Request ids are random,
+-- and in one large index each new row would rewrite a page of its own. So rows are numbered in parts of some ten thousand,
+-- of which only the newest grows, and a request is looked up in each part.
+CREATE INDEX request_logs_request ON request_logs (part, substr(request_id, -4));
 
 -- Sums of log rows. `span` 0 counts `start` in quarter-hours, 1 in days, since the epoch; `dimension` 0 is everything
 -- (subject 0), 1 a user key, 2 a service key.

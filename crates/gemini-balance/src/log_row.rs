@@ -12,8 +12,10 @@ use crate::random::RequestId;
 pub struct LogRow {
     /// Shared by all attempts of one request.
     pub request_id: RequestId,
-    /// When the attempt began, in ms since the epoch.
-    pub started_at_ms: i64,
+    /// When the attempt ended, in ms since the epoch: its place in time. Rows come in the order of
+    /// their ends, so they are stored by it; in that of their beginnings each would go to a page of
+    /// its own.
+    pub ended_at_ms: i64,
     /// Who asked.
     pub user_key_id: Option<i64>,
     /// The key that was tried, if it came to that.

@@ -256,7 +256,7 @@ impl Exchange {
             first_byte_ms: first_byte_ms.map(clamped),
             duration_ms: clamped(now_ms.saturating_sub(current.began_ms)),
             bytes_out: current.bytes_out,
-            ..self.blank_row(current.began_ms, now_ms)
+            ..self.blank_row()
         }
     }
 
@@ -267,15 +267,14 @@ impl Exchange {
             status: Some(status),
             error_kind: Some(Cow::Borrowed(error)),
             duration_ms: clamped(now_ms.saturating_sub(self.began_ms)),
-            ..self.blank_row(self.began_ms, now_ms)
+            ..self.blank_row()
         }
     }
 
-    fn blank_row(&self, began_ms: u64, now_ms: u64) -> LogRow {
-        let ago_ms = i64::try_from(now_ms.saturating_sub(began_ms)).unwrap_or(0);
+    fn blank_row(&self) -> LogRow {
         LogRow {
             request_id: self.subject.request_id,
-            started_at_ms: self.app.clock.wall_ms().saturating_sub(ago_ms),
+            ended_at_ms: self.app.clock.wall_ms(),
             user_key_id: Some(self.subject.caller.id),
             service_key_id: None,
             model: self.subject.model.clone(),

@@ -22,7 +22,7 @@ pub struct LogSlice {
     pub rows: Vec<LogEntry>,
     /// Rows of the time range.
     pub total: u64,
-    /// Start of the oldest and of the newest row of the whole log, in ms since the epoch.
+    /// End of the oldest and of the newest attempt of the whole log, in ms since the epoch.
     pub log_time_ms: Option<(i64, i64)>,
 }
 
@@ -53,12 +53,12 @@ impl Store {
     }
 }
 
-/// How many rows of the log began in `range`.
+/// How many attempts ended in `range`.
 pub(super) fn count(connection: &Connection, range: TimeRange) -> Result<u64, StoreError> {
     Ok(segments(connection, range)?.iter().map(|segment| segment.rows).sum())
 }
 
-/// Start of the oldest and of the newest row, in ms since the epoch.
+/// End of the oldest and of the newest attempt, in ms since the epoch.
 pub(super) fn time_range(connection: &Connection) -> Result<Option<(i64, i64)>, StoreError> {
     let end = |sql| connection.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
     let oldest = end("SELECT min(id) FROM request_logs")?;

@@ -26,7 +26,7 @@ pub const PAGE_ROWS_MAX: u32 = 1_000;
 /// Which rows are asked for: those that satisfy all that is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFilter {
-    /// When the attempt began.
+    /// When the attempt ended.
     pub range: TimeRange,
     /// Who asked.
     pub user_key_id: Option<i64>,
@@ -121,6 +121,8 @@ pub struct LogEntry {
     pub id: i64,
     /// Shared by all attempts of one request.
     pub request_id: RequestId,
+    /// When the attempt ended, in ms since the epoch: rows are in this order.
+    pub ended_at_ms: i64,
     /// When the attempt began, in ms since the epoch.
     pub started_at_ms: i64,
     /// Who asked.
@@ -284,9 +286,13 @@ fn conditions<'c>(
 ) -> Result<Vec<Condition<'c>>, StoreError> {
     let mut conditions = Vec::new();
     if let Some(request_id) = filter.request_id {
-        let sql = "SELECT id FROM request_logs
-                   WHERE substr(request_id, -4) = substr(?1, -4) AND id <= ?2 AND request_id = ?1
-                   ORDER BY id DESC LIMIT ?3";
+        let sql = "WITH RECURSIVE parts (part) AS
+                       (SELECT max(part) FROM request_logs UNION ALL
+                        SELECT part - 1 FROM parts
+                        WHERE (SELECT min(part) FROM request_logs) < part)
+                   SELECT l.id FROM parts CROSS JOIN request_logs l
+                       ON l.part = parts.part AND substr(l.request_id, -4) = substr(?1, -4)
+                   WHERE l.request_id = ?1 AND l.id <= ?2 ORDER BY l.id DESC LIMIT ?3";
         let value = Value::Blob(request_id.0.to_be_bytes().to_vec());
         conditions.push(Condition::new(connection, sql, [value])?);
     }
@@ -337,11 +343,13 @@ fn outcomes(connection: &Connection, filter: &LogFilter) -> Result<Option<Vec<i6
 
 fn entry(row: &Row<'_>) -> rusqlite::Result<LogEntry> {
     let id = row.get(0)?;
+    let duration_ms = row.get(21)?;
     let error_kind: Option<String> = row.get(12)?;
     Ok(LogEntry {
         id,
         request_id: RequestId(u128::from_be_bytes(row.get(1)?)),
-        started_at_ms: time_ms(id),
+        ended_at_ms: time_ms(id),
+        started_at_ms: time_ms(id) - i64::from(duration_ms),
         user_key_id: row.get(2)?,
         user_key_name: row.get(3)?,
         service_key_id: row.get(4)?,
@@ -364,7 +372,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<LogEntry> {
             total: row.get(19)?,
         },
         first_byte_ms: row.get(20)?,
-        duration_ms: row.get(21)?,
+        duration_ms,
         bytes_in: unsigned(row, 22)?,
         bytes_out: unsigned(row, 23)?,
     })

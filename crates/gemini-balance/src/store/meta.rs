@@ -23,7 +23,7 @@ pub struct Size {
     pub service_keys: u64,
     /// Rows of the request log.
     pub log_rows: u64,
-    /// Start of the oldest and of the newest row of the request log, in ms since the epoch.
+    /// End of the oldest and of the newest attempt in the request log, in ms since the epoch.
     pub log_time_ms: Option<(i64, i64)>,
 }
 

@@ -11,6 +11,7 @@ use crate::log_row::LogRow;
 use crate::store::Store;
 use crate::store::calendar::TIME_MS_MAX;
 use crate::store::error::StoreError;
+use crate::store::meta::unsigned;
 use crate::store::rollup::Rollup;
 use crate::store::words::{Kind, Outcome, Words};
 use crate::store::writer::Durability;
@@ -18,6 +19,8 @@ use crate::store::writer::Durability;
 /// Ids per ms. Counted from 2020 on, ids take six bytes of each index entry until 2054, where SQLite's next size is eight;
 /// and they stay below 2^53, so they are exact in JavaScript.
 const IDS_PER_MS: i64 = 128;
+/// Rows of one part of the index by request id: few enough for its pages to stay in memory while it grows.
+const PART_ROWS: u64 = 65_536;
 /// The start of 2020. Rows of older attempts have negative ids.
 const EPOCH_MS: i64 = 1_577_836_800_000;
 
@@ -41,30 +44,51 @@ pub(super) fn insert<'a>(
 ) -> Result<(), StoreError> {
     // In the order of time new rows go to the end of the table, where they pack densely.
     let mut rows: Vec<_> = rows.collect();
-    rows.sort_by_key(|row| row.started_at_ms);
+    rows.sort_by_key(|row| row.ended_at_ms);
+    let part = part(connection)?;
     let mut rollup = Rollup::default();
     let mut id = i64::MIN;
     for row in rows {
-        id = free_id(connection, id, row.started_at_ms)?;
+        id = free_id(connection, id, row.ended_at_ms)?;
         let outcome = outcome(connection, words, row)?;
         let (outcome_id, outcome) = words.outcome(connection, outcome)?;
-        insert_row(connection, row, (id, outcome_id))?;
+        insert_row(connection, row, Place { id, outcome_id, part })?;
         rollup.add(row, time_ms(id), &outcome);
     }
     rollup.write(connection)
 }
 
-/// The first id of a row that began at `time_ms`.
+/// The first id of an attempt that ended at `time_ms`.
 pub(super) fn first_id(time_ms: i64) -> i64 {
     (time_ms.clamp(0, TIME_MS_MAX) - EPOCH_MS) * IDS_PER_MS
 }
 
-/// When the row of this id began.
+/// When the attempt of this id ended.
 pub(super) fn time_ms(id: i64) -> i64 {
     id.div_euclid(IDS_PER_MS) + EPOCH_MS
 }
 
-/// An id for a row that began at `time_ms`, behind all others of that ms. When a ms is full the next one is used.
+/// Where a row goes, in numbers.
+#[derive(Clone, Copy)]
+struct Place {
+    id: i64,
+    outcome_id: i64,
+    part: i64,
+}
+
+/// The part that grows: the newest, or one more when that is full.
+fn part(connection: &Connection) -> Result<i64, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT max(part), count(*) FROM request_logs
+         WHERE part = (SELECT max(part) FROM request_logs)",
+    )?;
+    let (part, rows) =
+        statement.query_row([], |row| Ok((row.get::<_, Option<i64>>(0)?, unsigned(row, 1)?)))?;
+    let part = part.unwrap_or(0);
+    Ok(if rows < PART_ROWS { part } else { part + 1 })
+}
+
+/// An id for an attempt that ended at `time_ms`, behind all others of that ms. When a ms is full the next one is used.
 fn free_id(connection: &Connection, previous: i64, time_ms: i64) -> Result<i64, StoreError> {
     let mut first = first_id(time_ms.min(TIME_MS_MAX - 1));
     if first <= previous {
@@ -103,21 +127,17 @@ fn outcome(
     })
 }
 
-fn insert_row(
-    connection: &Connection,
-    row: &LogRow,
-    (id, outcome_id): (i64, i64),
-) -> Result<(), StoreError> {
+fn insert_row(connection: &Connection, row: &LogRow, place: Place) -> Result<(), StoreError> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO request_logs VALUES
-             (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+             (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
     )?;
     statement.execute(rusqlite::params![
-        id,
+        place.id,
         row.request_id.0.to_be_bytes(),
         row.user_key_id,
         row.service_key_id,
-        outcome_id,
+        place.outcome_id,
         row.attempt,
         row.is_final,
         row.tokens.prompt,
@@ -129,6 +149,7 @@ fn insert_row(
         row.duration_ms,
         row.bytes_in.cast_signed(),
         row.bytes_out.cast_signed(),
+        place.part,
     ])?;
     Ok(())
 }

@@ -69,10 +69,10 @@ pub(crate) fn options(directory: &TempDir) -> OpenOptions {
 }
 
 /// A successful request of one attempt.
-pub(crate) fn row(started_at_ms: i64) -> LogRow {
+pub(crate) fn row(ended_at_ms: i64) -> LogRow {
     LogRow {
-        request_id: RequestId(started_at_ms.unsigned_abs().into()),
-        started_at_ms,
+        request_id: RequestId(ended_at_ms.unsigned_abs().into()),
+        ended_at_ms,
         user_key_id: Some(1),
         service_key_id: Some(1),
         model: "gemini-3.0-flash".to_owned(),

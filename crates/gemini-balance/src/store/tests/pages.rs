@@ -75,7 +75,8 @@ async fn a_row_is_shown_as_it_was_recorded() {
     store.insert(std::slice::from_ref(&recorded)).await;
 
     let shown = &store.request(recorded.request_id).await.unwrap()[0];
-    assert_eq!(shown.started_at_ms, recorded.started_at_ms);
+    assert_eq!(shown.ended_at_ms, recorded.ended_at_ms);
+    assert_eq!(shown.started_at_ms, recorded.ended_at_ms - 900);
     assert_eq!(shown.request_id, recorded.request_id);
     assert_eq!((shown.status, shown.is_success), (Some(429), false));
     assert_eq!(shown.error_kind.as_deref(), Some("rate_limit"));
@@ -149,8 +150,8 @@ fn passes(filter: &LogFilter, entry: &LogEntry) -> bool {
     fn is<T: PartialEq>(wanted: &Option<T>, found: Option<&T>) -> bool {
         wanted.as_ref().is_none_or(|wanted| Some(wanted) == found)
     }
-    filter.range.start_ms <= entry.started_at_ms
-        && entry.started_at_ms < filter.range.end_ms
+    filter.range.start_ms <= entry.ended_at_ms
+        && entry.ended_at_ms < filter.range.end_ms
         && is(&filter.user_key_id, entry.user_key_id.as_ref())
         && is(&filter.service_key_id, entry.service_key_id.as_ref())
         && is(&filter.model, Some(&entry.model))

@@ -50,7 +50,7 @@ async fn the_database_stays_within_its_size_and_the_file_shrinks() {
     assert!(after.file_bytes < before.file_bytes, "{before:?} {after:?}");
     assert!(0 < after.log_rows);
     let newest = store.log_page(LogFilter::ALL, None, 1).await.unwrap().rows;
-    assert_eq!(newest[0].started_at_ms, 79_999_000);
+    assert_eq!(newest[0].ended_at_ms, 79_999_000);
 }
 
 #[tokio::test]

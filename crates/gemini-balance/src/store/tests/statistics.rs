@@ -46,7 +46,7 @@ proptest! {
         let now_ms = ms(now);
         let rows: Vec<_> = rows
             .into_iter()
-            .map(|row| LogRow { started_at_ms: now_ms - row.started_at_ms, ..row })
+            .map(|row| LogRow { ended_at_ms: now_ms - row.ended_at_ms, ..row })
             .collect();
         runtime().block_on(async {
             let store = TestStore::new();
@@ -73,12 +73,12 @@ proptest! {
     ) {
         let rows: Vec<_> = rows
             .into_iter()
-            .map(|row| LogRow { started_at_ms: 60 * DAY_MS - row.started_at_ms % (60 * DAY_MS), ..row })
+            .map(|row| LogRow { ended_at_ms: 60 * DAY_MS - row.ended_at_ms % (60 * DAY_MS), ..row })
             .collect();
         let range = TimeRange { start_ms: start * QUARTER_MS, end_ms: (start + length) * QUARTER_MS };
         let within: Vec<_> = rows
             .iter()
-            .filter(|row| range.start_ms <= row.started_at_ms && row.started_at_ms < range.end_ms)
+            .filter(|row| range.start_ms <= row.ended_at_ms && row.ended_at_ms < range.end_ms)
             .collect();
         runtime().block_on(async {
             let store = TestStore::new();
@@ -118,7 +118,7 @@ proptest! {
                 assert_eq!(hours.len(), 168);
                 for hour in hours {
                     let expected = count(&within, |row| {
-                        let local = local(name, row.started_at_ms);
+                        let local = local(name, row.ended_at_ms);
                         (local.weekday().to_monday_one_offset(), local.hour()) == (hour.weekday, hour.hour)
                     });
                     assert_eq!(hour.usage.map_or(0, |usage| usage.sums.attempts), expected);
@@ -260,7 +260,7 @@ async fn user_keys_know_their_calls_tokens_and_last_use() {
 fn check_usage(found: &ChartData<u64>, rows: &[LogRow], zone: &str, unit: Unit, measure: Measure) {
     let mut expected: BTreeMap<(String, String), u64> = BTreeMap::new();
     for row in rows {
-        let label = label(unit, local(zone, row.started_at_ms).date());
+        let label = label(unit, local(zone, row.ended_at_ms).date());
         if found.labels.contains(&label) {
             *expected.entry((row.model.clone(), label)).or_default() += number(row, measure);
         }
@@ -282,7 +282,7 @@ async fn check_heatmap(store: &TestStore, rows: &[LogRow], zone: &str, now_ms: i
     let mut expected: BTreeMap<String, u64> = BTreeMap::new();
     let today = local(zone, now_ms).date();
     for row in rows {
-        let date = local(zone, row.started_at_ms).date();
+        let date = local(zone, row.ended_at_ms).date();
         if date <= today {
             *expected.entry(date.to_string()).or_default() += number(row, Measure::Tokens);
         }
@@ -309,7 +309,7 @@ async fn check_rates(store: &TestStore, rows: &[LogRow], zone: &str, now_ms: i64
             let of_day: Vec<_> = rows
                 .iter()
                 .filter(|row| row.model == dataset.label)
-                .filter(|row| local(zone, row.started_at_ms).date().to_string() == *label)
+                .filter(|row| local(zone, row.ended_at_ms).date().to_string() == *label)
                 .collect();
             assert_eq!(*found, rate(&of_day), "{zone} {label}");
         }
@@ -324,7 +324,7 @@ async fn check_rates(store: &TestStore, rows: &[LogRow], zone: &str, now_ms: i64
                 .iter()
                 .filter(|row| row.model == dataset.label)
                 .filter(|row| {
-                    let local = local(zone, row.started_at_ms);
+                    let local = local(zone, row.ended_at_ms);
                     local.hour() == hour
                         && *first <= local.date().to_string()
                         && local.date() <= today
