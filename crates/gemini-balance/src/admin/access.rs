@@ -114,9 +114,14 @@ mod tests {
 
     use super::*;
 
+    /// Header fields and what is made of them.
+    type Case<T> = (&'static [(&'static str, &'static str)], T);
+
+    const HOST_FIELD: (&str, &str) = ("host", "gateway.example:8090");
+
     #[test]
     fn a_token_stands_in_a_header_or_in_the_cookie() {
-        let cases: [(&[(&str, &str)], Option<Credential<'_>>); 8] = [
+        let cases: [Case<Option<Credential<'_>>>; 8] = [
             (&[("authorization", "Bearer abc")], Some(Credential::Bearer("abc"))),
             (&[("authorization", "bearer  abc")], Some(Credential::Bearer("abc"))),
             (&[("cookie", "a=b; gb_session=abc")], Some(Credential::Cookie("abc"))),
@@ -139,16 +144,15 @@ mod tests {
 
     #[test]
     fn a_page_is_ours_only_if_the_browser_says_so() {
-        let host = ("host", "gateway.example:8090");
-        let cases: [(&[(&str, &str)], Site); 8] = [
+        let cases: [Case<Site>; 8] = [
             (&[("sec-fetch-site", "same-origin")], Site::Own),
             (&[("sec-fetch-site", "same-site")], Site::Foreign),
-            (&[("sec-fetch-site", "cross-site"), host], Site::Foreign),
-            (&[("origin", "https://gateway.example:8090"), host], Site::Own),
-            (&[("origin", "https://evil.example"), host], Site::Foreign),
-            (&[("origin", "null"), host], Site::Foreign),
+            (&[("sec-fetch-site", "cross-site"), HOST_FIELD], Site::Foreign),
+            (&[("origin", "https://gateway.example:8090"), HOST_FIELD], Site::Own),
+            (&[("origin", "https://evil.example"), HOST_FIELD], Site::Foreign),
+            (&[("origin", "null"), HOST_FIELD], Site::Foreign),
             (&[("origin", "https://gateway.example:8090")], Site::Foreign),
-            (&[host], Site::Unknown),
+            (&[HOST_FIELD], Site::Unknown),
         ];
         for (fields, expected) in cases {
             assert_eq!(site(&headers(fields)), expected, "{fields:?}");

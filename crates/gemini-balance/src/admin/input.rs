@@ -51,11 +51,12 @@ pub(super) fn media_type(headers: &HeaderMap) -> Option<String> {
 /// The whole body, up to the limit of its route.
 pub(super) async fn read(request: Request, app: &Arc<App>) -> Result<Bytes, ApiError> {
     let reading = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, app));
-    reading.await.map_err(|_| ApiError::BodyTimeout)?.map_err(|rejection| match rejection {
-        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
-            ApiError::BodyTooLarge
-        }
-        _ => ApiError::BodyBroken,
+    reading.await.map_err(|_| ApiError::BodyTimeout)?.map_err(|rejection| {
+        let is_too_large = matches!(
+            rejection,
+            BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_))
+        );
+        if is_too_large { ApiError::BodyTooLarge } else { ApiError::BodyBroken }
     })
 }
 
@@ -142,29 +143,29 @@ mod tests {
 
     #[test]
     fn a_mistake_in_a_body_is_told_with_its_place() {
-        check("{}", json!({"type": "missing", "loc": ["body", "alias"], "msg": "Field required"}));
+        check("{}", &json!({"type": "missing", "loc": ["body", "alias"], "msg": "Field required"}));
         check(
             r#"{"alias": 5}"#,
-            json!({"type": "type_error", "loc": ["body", "alias"],
+            &json!({"type": "type_error", "loc": ["body", "alias"],
                 "msg": "invalid type: integer `5`, expected a string"}),
         );
         check(
             r#"{"alias": "a", "tags": ["x", null]}"#,
-            json!({"type": "type_error", "loc": ["body", "tags", 1],
+            &json!({"type": "type_error", "loc": ["body", "tags", 1],
                 "msg": "invalid type: null, expected a string"}),
         );
         let no_json = json!({"type": "json_invalid", "loc": ["body"], "msg": "JSON decode error"});
-        check("", no_json.clone());
-        check("{", no_json.clone());
-        check(r#"{"alias": "a"} x"#, no_json);
+        check("", &no_json);
+        check("{", &no_json);
+        check(r#"{"alias": "a"} x"#, &no_json);
     }
 
-    fn check(body: &str, expected: Value) {
+    fn check(body: &str, expected: &Value) {
         let error = parse_json::<Sent>(body.as_bytes()).unwrap_err();
         let answer = serde_json::to_value(error.body(String::new())).unwrap();
         let mut problem = answer["detail"][0].clone();
         problem.as_object_mut().unwrap().remove("input");
 
-        assert_eq!(problem, expected, "{body}");
+        assert_eq!(problem, *expected, "{body}");
     }
 }

@@ -40,10 +40,9 @@ async fn document() -> Json<Description> {
     Json(description())
 }
 
-/// The whole document.
-fn description() -> Description {
-    let mut description = Document::openapi();
-    for part in [
+/// What each resource says of itself.
+fn parts() -> [Description; 9] {
+    [
         login::Document::openapi(),
         user_keys::Document::openapi(),
         service_keys::Document::openapi(),
@@ -53,7 +52,13 @@ fn description() -> Description {
         charts::Document::openapi(),
         stats::Document::openapi(),
         system::Document::openapi(),
-    ] {
+    ]
+}
+
+/// The whole document.
+fn description() -> Description {
+    let mut description = Document::openapi();
+    for part in parts() {
         description.merge(part);
     }
     let components = description.components.get_or_insert_with(Components::default);
@@ -66,6 +71,8 @@ fn description() -> Description {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{HashMap, HashSet};
+
     use super::*;
 
     #[test]
@@ -74,5 +81,30 @@ mod tests {
         description["info"]["version"] = "[version]".into();
 
         insta::assert_json_snapshot!("openapi", description);
+    }
+
+    #[test]
+    fn no_two_operations_have_one_name() {
+        let description = serde_json::to_value(description()).unwrap();
+        let mut names = HashSet::new();
+        for (path, operations) in description["paths"].as_object().unwrap() {
+            for operation in operations.as_object().unwrap().values() {
+                let name = operation["operationId"].as_str().unwrap();
+                assert!(names.insert(name.to_owned()), "{name} of {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_name_of_a_type_means_two_things() {
+        let mut known = HashMap::new();
+        for part in parts() {
+            let part = serde_json::to_value(part).unwrap();
+            let Some(types) = part["components"]["schemas"].as_object() else { continue };
+            for (name, meaning) in types {
+                let before = known.insert(name.clone(), meaning.clone());
+                assert!(before.is_none_or(|before| before == *meaning), "{name}");
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@ use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST};
 use http::{HeaderMap, StatusCode};
 use sha2::{Digest, Sha256};
 
+use crate::admin::peer::Peer;
 use crate::admin::routes::{Routes, get};
 
 const STYLE: &str = "body{font:16px/1.6 system-ui,sans-serif;max-width:40rem;margin:3rem auto;\
@@ -21,15 +22,16 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(get("/robots.txt").open(), robots)
 }
 
-async fn root(headers: HeaderMap) -> Response {
+async fn root(peer: Peer, headers: HeaderMap) -> Response {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     let host = host.filter(|host| is_plain(host)).unwrap_or(ANY_HOST);
+    let scheme = if peer.is_tls { "https" } else { "http" };
     let head = [
         (CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
         (CONTENT_SECURITY_POLICY, policy()),
         (CACHE_CONTROL, "no-cache".to_owned()),
     ];
-    (head, page(host)).into_response()
+    (head, page(scheme, host)).into_response()
 }
 
 async fn favicon() -> StatusCode {
@@ -55,7 +57,7 @@ fn is_plain(host: &str) -> bool {
     !host.is_empty() && host.len() <= 255 && host.bytes().all(is_plain)
 }
 
-fn page(host: &str) -> String {
+fn page(scheme: &str, host: &str) -> String {
     format!(
         r#"<!doctype html>
 <html lang="en">
@@ -69,16 +71,16 @@ fn page(host: &str) -> String {
 <h1>Gemini Balance</h1>
 <p>The gateway is running. Point your client here and use the key that your admin gave you:</p>
 <dl>
-<dt>OpenAI clients</dt><dd><code>//{host}/v1</code></dd>
-<dt>Gemini clients</dt><dd><code>//{host}</code></dd>
+<dt>OpenAI clients</dt><dd><code>{scheme}://{host}/v1</code></dd>
+<dt>Gemini clients</dt><dd><code>{scheme}://{host}</code></dd>
 </dl>
 <p>The web interface comes with a later version. Until then admins use the API: log in with
 <code>POST /api/auth/login</code>; <code>/api/openapi.json</code> describes the rest.</p>
 <section lang="zh-CN">
 <p>网关正在运行。请将客户端指向以下地址，并使用管理员分发的密钥：</p>
 <dl>
-<dt>OpenAI 客户端</dt><dd><code>//{host}/v1</code></dd>
-<dt>Gemini 客户端</dt><dd><code>//{host}</code></dd>
+<dt>OpenAI 客户端</dt><dd><code>{scheme}://{host}/v1</code></dd>
+<dt>Gemini 客户端</dt><dd><code>{scheme}://{host}</code></dd>
 </dl>
 <p>网页界面将在后续版本提供。在此之前，管理员请使用 API：通过 <code>POST /api/auth/login</code>
 登录，其余接口见 <code>/api/openapi.json</code>。</p>
@@ -109,9 +111,9 @@ mod tests {
 
     #[test]
     fn the_page_names_the_base_urls_and_brings_no_script() {
-        let page = page("gateway.example:8090");
+        let page = page("https", "gateway.example:8090");
 
-        assert!(page.contains("<code>//gateway.example:8090/v1</code>"));
+        assert!(page.contains("<code>https://gateway.example:8090/v1</code>"));
         assert!(page.contains(&format!("<style>{STYLE}</style>")));
         assert!(!page.contains("<script") && !page.contains("style="));
     }

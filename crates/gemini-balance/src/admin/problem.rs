@@ -158,30 +158,30 @@ mod tests {
         check(
             "api_keys[3]: invalid type: integer `5`, expected a string at line 1 column 12",
             "type_error",
-            json!(["body", "api_keys", 3]),
+            &json!(["body", "api_keys", 3]),
             "invalid type: integer `5`, expected a string",
         );
         check(
             "missing field `alias` at line 1 column 2",
             "missing",
-            json!(["body", "alias"]),
+            &json!(["body", "alias"]),
             "Field required",
         );
         check(
             "alias: String should have at most 50 characters at line 1 column 70",
             "string_too_long",
-            json!(["body", "alias"]),
+            &json!(["body", "alias"]),
             "String should have at most 50 characters",
         );
         check(
             "invalid type: sequence, expected struct Login at line 1 column 1",
             "type_error",
-            json!(["body"]),
+            &json!(["body"]),
             "invalid type: sequence, expected struct Login",
         );
     }
 
-    fn check(told: &str, kind: &str, loc: Value, msg: &str) {
+    fn check(told: &str, kind: &str, loc: &Value, msg: &str) {
         let problem = serde_json::to_value(Problem::told(Part::Body, told)).unwrap();
 
         assert_eq!(problem, json!({"type": kind, "loc": loc, "msg": msg, "input": null}));

@@ -111,10 +111,10 @@ async fn values(State(app): State<Arc<App>>) -> Result<Json<KnownValues>, ApiErr
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct LogQuestion {
-    /// Begun at this time or later: ISO 8601 (UTC if without a zone), or a number of seconds or milliseconds since 1970.
+    /// Ended at this time or later: ISO 8601 (UTC if without a zone), or a number of seconds or milliseconds since 1970.
     #[param(value_type = Option<String>)]
     request_time_start: Option<QueryMoment>,
-    /// Begun at this time or earlier, in the same forms.
+    /// Ended at this time or earlier, in the same forms.
     #[param(value_type = Option<String>)]
     request_time_end: Option<QueryMoment>,
     /// By this user key.
@@ -164,7 +164,7 @@ struct PageQuestion {
 pub(super) struct RequestLogs {
     /// The attempts, newest first.
     logs: Vec<RequestLog>,
-    /// When the oldest and the newest attempt of the whole log began; null from a cursor on.
+    /// When the oldest and the newest attempt of the whole log ended; null from a cursor on.
     #[schema(value_type = Option<Vec<String>>, min_items = 2, max_items = 2)]
     request_time_range: Option<[String; 2]>,
     /// Attempts in the range of time; null beside other filters and from a cursor on.
@@ -201,7 +201,7 @@ pub(super) struct RequestLog {
     pub(super) id: i64,
     /// Shared by all attempts of one request.
     pub(super) request_id: String,
-    /// When the attempt began.
+    /// When the attempt ended: what the list is ordered and filtered by. It began `duration_ms` before.
     pub(super) request_time: String,
     /// The identifier of the service key, also when it is deleted.
     pub(super) key_identifier: Option<String>,
@@ -256,7 +256,7 @@ impl From<LogEntry> for RequestLog {
         Self {
             id: entry.id,
             request_id: entry.request_id.to_string(),
-            request_time: written(entry.started_at_ms),
+            request_time: written(entry.ended_at_ms),
             key_identifier: entry.key_identifier,
             auth_key_alias: entry.user_key_name,
             model_name: entry.model,

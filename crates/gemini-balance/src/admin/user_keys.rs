@@ -112,7 +112,7 @@ struct UserKeyUpdate {
 
 /// Lists all user keys, by name.
 #[utoipa::path(
-    get, path = "/api/auth_keys", tag = "user keys",
+    get, path = "/api/auth_keys", operation_id = "list_user_keys", tag = "user keys",
     responses((status = 200, description = "All user keys", body = [UserKey])),
 )]
 async fn list(State(app): State<Arc<App>>) -> Result<Json<Vec<UserKey>>, ApiError> {
@@ -122,7 +122,7 @@ async fn list(State(app): State<Arc<App>>) -> Result<Json<Vec<UserKey>>, ApiErro
 
 /// Makes a user key. Its secret is in this answer and never again.
 #[utoipa::path(
-    post, path = "/api/auth_keys", tag = "user keys", request_body = NewUserKey,
+    post, path = "/api/auth_keys", operation_id = "create_user_key", tag = "user keys", request_body = NewUserKey,
     responses(
         (status = 201, description = "The key, in full", body = UserKey),
         (status = 409, description = "Another key has this name", body = ErrorBody),
@@ -152,7 +152,7 @@ async fn create(
 
 /// Changes a user key, at once and for every request that follows.
 #[utoipa::path(
-    put, path = "/api/auth_keys/{id}", tag = "user keys", request_body = UserKeyUpdate,
+    put, path = "/api/auth_keys/{id}", operation_id = "update_user_key", tag = "user keys", request_body = UserKeyUpdate,
     params(("id" = String, Path, description = "The id of the key, or the key itself")),
     responses(
         (status = 200, description = "What the key has become", body = UserKey),
@@ -183,7 +183,7 @@ async fn update(
 
 /// Deletes a user key. Its log rows keep its name; a new key of the same name begins without them.
 #[utoipa::path(
-    delete, path = "/api/auth_keys/{id}", tag = "user keys",
+    delete, path = "/api/auth_keys/{id}", operation_id = "delete_user_key", tag = "user keys",
     params(("id" = String, Path, description = "The id of the key, or the key itself")),
     responses(
         (status = 204, description = "The key is deleted"),
@@ -213,8 +213,8 @@ fn not_found() -> ApiError {
 }
 
 fn taken(error: StoreError) -> ApiError {
-    match error {
-        StoreError::Taken(Unique::Name) => ApiError::Conflict("Alias already exists."),
-        error => ApiError::Store(error),
+    if matches!(error, StoreError::Taken(Unique::Name)) {
+        return ApiError::Conflict("Alias already exists.");
     }
+    ApiError::Store(error)
 }

@@ -103,6 +103,8 @@ fn admissible(app: &App, head: &Parts) -> Result<(Target, Arc<UserKey>), (Dialec
     if !METHODS.contains(&head.method) {
         return Err((dialect, ProxyError::MethodNotAllowed));
     }
+    // A wrong base URL is told to strangers too: it is the first thing that goes wrong.
+    let target = target.map_err(|error| (dialect, ProxyError::from(error)))?;
     let caller = caller::credential(head)
         .and_then(|credential| {
             app.user_keys
@@ -110,7 +112,6 @@ fn admissible(app: &App, head: &Parts) -> Result<(Target, Arc<UserKey>), (Dialec
                 .ok_or(ProxyError::UnknownCaller)
         })
         .map_err(|error| (dialect, error))?;
-    let target = target.map_err(|error| (dialect, ProxyError::from(error)))?;
     Ok((target, caller))
 }
 

@@ -2,10 +2,20 @@
 //!
 //! One binary, so that the server is linked once. No test sleeps; each waits for a fact.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 mod admin_keys;
 mod admin_login;
+mod admin_logs;
 mod admin_routes;
+mod admin_stats;
 mod proxy_gemini;
 mod proxy_openai;

@@ -56,7 +56,7 @@ pub(super) struct AddedKeys {
 /// Adds service keys, all in one transaction. What is there already or is no key is left out and
 /// told.
 #[utoipa::path(
-    post, path = "/api/keys", tag = "service keys", request_body = NewKeys,
+    post, path = "/api/keys", operation_id = "add_service_keys", tag = "service keys", request_body = NewKeys,
     responses(
         (status = 201, description = "What became of each line", body = AddedKeys),
         (status = 422, description = "The list cannot be read", body = ErrorBody),

@@ -32,6 +32,7 @@ const TESTS_AT_ONCE: usize = 8;
 
 /// What to do, and to which keys.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = BulkOrder)]
 pub(super) struct Order {
     /// What to do.
     action: Action,
@@ -55,6 +56,7 @@ pub(super) enum Selection {
 /// What can be done to many keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = BulkAction)]
 enum Action {
     /// Forgets everything that speaks against them.
     Reset,
@@ -70,6 +72,7 @@ enum Action {
 
 /// What became of the keys.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BulkOutcome)]
 pub(super) struct Outcome {
     /// For how many it was done.
     done: usize,
@@ -81,6 +84,7 @@ pub(super) struct Outcome {
 
 /// What became of one key.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BulkKeyResult)]
 struct KeyResult {
     /// The key.
     key_identifier: String,
@@ -107,7 +111,7 @@ enum ResultWord {
 
 /// Does one thing to many service keys.
 #[utoipa::path(
-    post, path = "/api/keys/bulk", tag = "service keys", request_body = Order,
+    post, path = "/api/keys/bulk", operation_id = "change_service_keys", tag = "service keys", request_body = Order,
     responses(
         (status = 200, description = "What became of each key", body = Outcome),
         (status = 422, description = "The order cannot be understood", body = ErrorBody),

@@ -41,6 +41,7 @@ pub(super) struct KeyUpdate {
 
 /// What was done to one key.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = KeyDone)]
 pub(super) struct Done {
     /// The fact in words.
     message: String,
@@ -50,6 +51,7 @@ pub(super) struct Done {
 
 /// What was done to all keys.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = KeysDone)]
 pub(super) struct AllDone {
     /// The fact in words.
     message: &'static str,
@@ -59,7 +61,7 @@ pub(super) struct AllDone {
 
 /// Changes a service key.
 #[utoipa::path(
-    patch, path = "/api/keys/{key_identifier}", tag = "service keys", request_body = KeyUpdate,
+    patch, path = "/api/keys/{key_identifier}", operation_id = "update_service_key", tag = "service keys", request_body = KeyUpdate,
     params(("key_identifier" = String, Path, description = "The key's identifier")),
     responses(
         (status = 200, description = "What the key has become", body = ServiceKey),
@@ -112,7 +114,7 @@ async fn change_one(
 
 /// Deletes a service key with its secret. Requests that use it end undisturbed; its log rows stay.
 #[utoipa::path(
-    delete, path = "/api/keys/{key_identifier}", tag = "service keys",
+    delete, path = "/api/keys/{key_identifier}", operation_id = "delete_service_key", tag = "service keys",
     params(("key_identifier" = String, Path, description = "The key's identifier")),
     responses(
         (status = 200, description = "The key is deleted", body = Done),
@@ -139,7 +141,7 @@ pub(super) async fn remove(
 /// Forgets everything that speaks against a service key and its project. A key that is switched
 /// off stays so.
 #[utoipa::path(
-    post, path = "/api/keys/{key_identifier}/reset", tag = "service keys",
+    post, path = "/api/keys/{key_identifier}/reset", operation_id = "reset_service_key", tag = "service keys",
     params(("key_identifier" = String, Path, description = "The key's identifier")),
     responses(
         (status = 200, description = "The key is as good as new", body = Done),
@@ -167,7 +169,7 @@ pub(super) async fn reset(
 
 /// Forgets everything that speaks against any service key.
 #[utoipa::path(
-    post, path = "/api/keys/reset", tag = "service keys",
+    post, path = "/api/keys/reset", operation_id = "reset_service_keys", tag = "service keys",
     responses((status = 200, description = "All keys are as good as new", body = AllDone)),
 )]
 pub(super) async fn reset_all(State(app): State<Arc<App>>) -> Result<Json<AllDone>, ApiError> {

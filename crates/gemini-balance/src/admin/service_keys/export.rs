@@ -58,7 +58,7 @@ struct ExportedKey {
 
 /// Shows service keys in full, to move them elsewhere. The log tells of it.
 #[utoipa::path(
-    post, path = "/api/keys/export", tag = "service keys", request_body = ExportOrder,
+    post, path = "/api/keys/export", operation_id = "export_service_keys", tag = "service keys", request_body = ExportOrder,
     responses(
         (status = 200, description = "The keys in full", body = Exported),
         (status = 403, description = "The password is wrong", body = ErrorBody),

@@ -8,6 +8,7 @@ use crate::admin::service_keys::listed::{KeyState, Listed};
 
 /// Keys that fulfil everything that is given; all of them, if nothing is.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = KeyFilter)]
 pub(super) struct Filter {
     /// A text within identifier, brief, note, project or a tag; case does not matter.
     #[serde(default)]
@@ -32,6 +33,7 @@ pub(super) struct Filter {
 /// How a key stands: one of its states, or something beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = KeyStateFilter)]
 pub(super) enum StateFilter {
     /// May serve.
     Active,

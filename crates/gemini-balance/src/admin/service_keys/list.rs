@@ -99,6 +99,7 @@ pub(super) enum Sort {
 
 /// A page of service keys.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ServiceKeyPage)]
 pub(super) struct Page {
     /// The keys.
     keys: Vec<ServiceKey>,
@@ -108,7 +109,7 @@ pub(super) struct Page {
 
 /// Lists service keys.
 #[utoipa::path(
-    get, path = "/api/keys", tag = "service keys", params(Listing),
+    get, path = "/api/keys", operation_id = "list_service_keys", tag = "service keys", params(Listing),
     responses(
         (status = 200, description = "A page of keys", body = Page),
         (status = 422, description = "A parameter will not do", body = ErrorBody),
@@ -138,7 +139,7 @@ pub(super) async fn list(
 
 /// Shows one service key.
 #[utoipa::path(
-    get, path = "/api/keys/{key_identifier}", tag = "service keys",
+    get, path = "/api/keys/{key_identifier}", operation_id = "service_key", tag = "service keys",
     params(("key_identifier" = String, Path, description = "The key's identifier")),
     responses(
         (status = 200, description = "The key", body = ServiceKey),

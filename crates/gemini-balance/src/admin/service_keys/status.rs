@@ -63,7 +63,7 @@ enum Word {
 
 /// Shows all service keys in the shape of the Python version.
 #[utoipa::path(
-    get, path = "/api/keys/status", tag = "service keys",
+    get, path = "/api/keys/status", operation_id = "service_key_statuses", tag = "service keys",
     responses((status = 200, description = "All keys", body = Statuses)),
 )]
 pub(super) async fn status(State(app): State<Arc<App>>) -> Json<Statuses> {

@@ -55,7 +55,7 @@ pub(super) struct TestedKey {
 
 /// Tests a service key with a call that costs no quota.
 #[utoipa::path(
-    post, path = "/api/keys/{key_identifier}/test", tag = "service keys",
+    post, path = "/api/keys/{key_identifier}/test", operation_id = "test_service_key", tag = "service keys",
     params(
         ("key_identifier" = String, Path, description = "The key's identifier"),
         Question,

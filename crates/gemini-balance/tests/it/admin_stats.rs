@@ -1,0 +1,249 @@
+//! Statistics of rows that are known, against numbers worked out by hand.
+
+use gemini_balance::log_row::{LogRow, Tokens};
+use gemini_balance::random::RequestId;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
+use serde_json::{Value, json};
+
+use crate::support::{Client, Gateway};
+
+const HOUR_MS: i64 = 60 * 60 * 1_000;
+const ZONE: &str = "Asia/Kathmandu";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_used_is_told_by_key_model_error_and_in_sum() {
+    let gateway = Gateway::start().await;
+    let admin = gateway.admin().await;
+    let now_ms = gateway.app().clock.wall_ms();
+    record(&gateway, now_ms - HOUR_MS).await;
+    record_old(&gateway, now_ms - 48 * HOUR_MS).await;
+
+    let overview = stats(&admin, "overview").await;
+    let from = format!("overview?from={}&to={}", now_ms - 72 * HOUR_MS, now_ms);
+    let longer = stats(&admin, &from).await;
+    let by_user_key = stats(&admin, "by_user_key").await;
+    let by_service_key = stats(&admin, "by_service_key").await;
+    let by_model = stats(&admin, "by_model?limit=1").await;
+    let errors = stats(&admin, "errors").await;
+
+    assert_eq!(overview["attempts"], 5);
+    assert_eq!(overview["requests"], 4);
+    assert_eq!(overview["successes"], 3);
+    assert_eq!(overview["success_rate"], 60.0);
+    assert_eq!(overview["total_tokens"], 300);
+    assert_eq!(overview["thinking_tokens"], 30);
+    assert!(overview["latency"]["p50_ms"].is_u64(), "{overview}");
+    assert_eq!(longer["attempts"], 6);
+    assert_eq!(by_user_key[0]["name"], "alice");
+    assert_eq!(by_user_key[0]["attempts"], 5);
+    let used = |index: usize| by_service_key[index]["attempts"].as_u64().unwrap();
+    assert_eq!((used(0), used(1)), (3, 2));
+    assert!(by_service_key[0]["key_brief"].is_string());
+    assert_eq!(by_model.as_array().unwrap().len(), 1);
+    assert_eq!(by_model[0]["model"], "flash");
+    assert_eq!(by_model[0]["attempts"], 4);
+    assert_eq!(errors, json!([{"error_kind": "rate_limited", "attempts": 2, "requests": 1}]));
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_calendar_follows_the_zone_and_nothing_is_null() {
+    let gateway = Gateway::start().await;
+    let admin = gateway.admin().await;
+    let now_ms = gateway.app().clock.wall_ms();
+    let at_ms = now_ms - HOUR_MS;
+    record(&gateway, at_ms).await;
+
+    let path = format!("timeline?from={}&step=day&timezone={ZONE}", now_ms - 72 * HOUR_MS);
+    let days = stats(&admin, &path).await;
+    let hours = stats(&admin, "timeline?timezone=Asia/Kolkata").await;
+    let week = stats(&admin, &format!("week_hours?timezone={ZONE}")).await;
+
+    let there = Timestamp::from_millisecond(at_ms).unwrap().to_zoned(TimeZone::get(ZONE).unwrap());
+    let day = days.as_array().unwrap().iter().find(|point| !point["usage"].is_null()).unwrap();
+    assert_eq!(day["label"], there.strftime("%Y-%m-%d").to_string());
+    assert_eq!(day["usage"]["attempts"], 5);
+    assert_eq!(days[0]["usage"], Value::Null);
+    assert!(hours[0]["label"].as_str().unwrap().ends_with("+05:30"), "{}", hours[0]);
+    let week = week.as_array().unwrap();
+    assert_eq!(week.len(), 168);
+    let used: Vec<&Value> = week.iter().filter(|hour| !hour["usage"].is_null()).collect();
+    assert_eq!(used.len(), 1);
+    assert_eq!(used[0]["weekday"], there.weekday().to_monday_one_offset());
+    assert_eq!(used[0]["hour"], there.hour());
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_predecessors_charts_keep_their_shapes() {
+    let gateway = Gateway::start().await;
+    let admin = gateway.admin().await;
+    let now_ms = gateway.app().clock.wall_ms();
+    record(&gateway, now_ms).await;
+    let today = Timestamp::from_millisecond(now_ms).unwrap().to_zoned(TimeZone::UTC);
+    let month = today.strftime("%Y-%m").to_string();
+    let yesterday = today.checked_sub(1.day()).unwrap().strftime("%Y-%m-%d").to_string();
+    let today = today.strftime("%Y-%m-%d").to_string();
+
+    let chart = stats(&admin, "daily_usage_chart?timezone_str=UTC").await;
+    assert_eq!(chart["labels"].as_array().unwrap().len(), 2);
+    assert_eq!(chart["datasets"][0]["label"], "flash");
+    let counts = chart["datasets"][0]["data"].as_array().unwrap();
+    assert_eq!(counts.iter().filter_map(Value::as_u64).sum::<u64>(), 2);
+
+    let chart = stats(&admin, "usage_stats?type=tokens&timezone_str=UTC&num_periods=2").await;
+    assert_eq!(chart["labels"], json!([yesterday, today]));
+    assert_eq!(
+        chart["datasets"],
+        json!([{"label": "flash", "data": [0, 200]}, {"label": "pro", "data": [0, 100]}])
+    );
+
+    let chart = stats(&admin, "usage_stats?type=requests&unit=month&num_periods=1").await;
+    assert_eq!(chart["labels"].as_array().unwrap().len(), 1);
+    let chart =
+        stats(&admin, "usage_stats?type=requests&unit=month&num_periods=1&timezone_str=UTC").await;
+    assert_eq!(chart["labels"], json!([month]));
+    let chart = stats(&admin, "usage_stats?type=requests&num_periods=0").await;
+    assert_eq!(chart, json!({"labels": [], "datasets": []}));
+
+    let map = stats(&admin, "daily_usage_heatmap?type=requests&timezone_str=UTC").await;
+    assert_eq!(map, json!([[today, 3]]));
+
+    let chart = stats(&admin, "success-rate?days=2").await;
+    assert_eq!(chart["labels"], json!([yesterday, today]));
+    assert_eq!(chart["datasets"][0], json!({"label": "flash", "data": [null, 50.0]}));
+
+    for name in ["timezone", "timezone_str"] {
+        let chart = stats(&admin, &format!("hourly-success-rate?{name}={ZONE}")).await;
+        let labels = chart["labels"].as_array().unwrap();
+        assert_eq!((labels.len(), &labels[0], &labels[23]), (24, &json!("00"), &json!("23")));
+        let known = chart["datasets"][0]["data"].as_array().unwrap();
+        assert_eq!(known.iter().filter(|rate| !rate.is_null()).count(), 1);
+    }
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nothing_is_known_nothing_is_told() {
+    let gateway = Gateway::start().await;
+    let admin = gateway.admin().await;
+
+    let overview = stats(&admin, "overview").await;
+
+    assert_eq!(overview["attempts"], 0);
+    assert_eq!(overview["success_rate"], Value::Null);
+    assert_eq!(overview["latency"]["p99_ms"], Value::Null);
+    for path in ["by_user_key", "by_service_key", "by_model", "errors"] {
+        assert_eq!(stats(&admin, path).await, json!([]), "{path}");
+    }
+    let none = json!({"labels": [], "datasets": []});
+    assert_eq!(stats(&admin, "daily_usage_chart").await, none);
+    assert_eq!(stats(&admin, "daily_usage_heatmap?type=tokens").await, json!([]));
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_makes_no_sense_is_refused_and_never_a_fault() {
+    let gateway = Gateway::start().await;
+    let admin = gateway.admin().await;
+    let long = "x".repeat(10_240);
+
+    for question in [
+        "daily_usage_chart?timezone_str=Mars/Olympus",
+        "daily_usage_chart?timezone_str=",
+        "usage_stats",
+        "usage_stats?type=bogus",
+        "usage_stats?type=tokens&unit=year",
+        "usage_stats?type=tokens&num_periods=1000000000",
+        "usage_stats?type=tokens&offset=-1000000000",
+        "usage_stats?type=tokens&offset=NaN",
+        "daily_usage_heatmap",
+        "daily_usage_heatmap?type=bogus",
+        "success-rate?days=0",
+        "success-rate?days=91",
+        "success-rate?days=-1",
+        "hourly-success-rate?days=366",
+        "hourly-success-rate?timezone=Asia/Kolkata&timezone_str=UTC",
+        "overview?from=NaN",
+        "overview?from=2026-11-22&to=2026-11-21",
+        "overview?unknown=1",
+        "by_model?limit=0",
+        "by_model?limit=10001",
+        "timeline?from=0",
+        "timeline?step=minute",
+        "timeline?timezone=Mars/Olympus",
+        "week_hours?from=1970-01-01",
+        &format!("week_hours?timezone={long}"),
+    ] {
+        let reply = admin.get(&format!("/api/stats/{question}")).await;
+
+        assert_eq!(reply.status, 422, "{question:.80}: {:.300}", reply.text());
+        assert_eq!(reply.json()["detail"][0]["loc"][0], "query", "{question:.80}");
+    }
+    gateway.close().await;
+}
+
+async fn stats(admin: &Client, question: &str) -> Value {
+    let reply = admin.get(&format!("/api/stats/{question}")).await;
+    assert_eq!(reply.status, 200, "{question}: {}", reply.text());
+    reply.json()
+}
+
+/// Four requests at one moment: three succeed, one of them at the second attempt, one fails.
+async fn record(gateway: &Gateway, at_ms: i64) {
+    let flash = |request: u128| row(request, at_ms, "flash");
+    let limited = |row: LogRow| LogRow {
+        status: Some(429),
+        error_kind: Some("rate_limited".into()),
+        tokens: Tokens::default(),
+        ..row
+    };
+    let rows = [
+        flash(1),
+        LogRow { is_final: false, ..limited(flash(2)) },
+        LogRow { attempt: 2, service_key_id: Some(2), ..flash(2) },
+        LogRow { service_key_id: Some(2), ..limited(flash(3)) },
+        row(4, at_ms, "pro"),
+    ];
+    write(gateway, rows).await;
+}
+
+async fn record_old(gateway: &Gateway, at_ms: i64) {
+    write(gateway, [row(5, at_ms, "flash")]).await;
+}
+
+async fn write<const N: usize>(gateway: &Gateway, rows: [LogRow; N]) {
+    let journal = &gateway.app().journal;
+    rows.into_iter().for_each(|row| journal.record(row));
+    journal.flush().await.unwrap();
+}
+
+/// A success of the first attempt.
+fn row(request: u128, ended_at_ms: i64, model: &str) -> LogRow {
+    LogRow {
+        request_id: RequestId(request),
+        ended_at_ms,
+        user_key_id: Some(1),
+        service_key_id: Some(1),
+        model: model.to_owned(),
+        dialect: "gemini".into(),
+        operation: "generateContent".into(),
+        is_stream: false,
+        status: Some(200),
+        error_kind: None,
+        attempt: 1,
+        is_final: true,
+        tokens: Tokens {
+            prompt: Some(60),
+            completion: Some(30),
+            cached: Some(5),
+            thinking: Some(10),
+            total: Some(100),
+        },
+        first_byte_ms: Some(200),
+        duration_ms: 900,
+        bytes_in: 100,
+        bytes_out: 200,
+    }
+}
