@@ -53,8 +53,19 @@ pub async fn load(pool: &Arc<KeyPool>, store: &Store, vault: &Vault) -> Result<(
         let keys = page.iter().filter_map(|row| pool.revive(row, vault)).collect();
         pool.add_all(keys);
     }
+    let mut forgotten_budgets = Vec::new();
     for record in pool.budgets_of(store.budgets().await?) {
-        pool.restore_budget(record);
+        let scope = stored_scope(record.scope.clone());
+        let models: Vec<_> = record.buckets.iter().map(|bucket| bucket.model.clone()).collect();
+        if !pool.restore_budget(record) {
+            // Its keys are gone; another key must not inherit it by chance.
+            let models = models.into_iter().chain([CREDIT.to_owned()]);
+            forgotten_budgets.extend(models.map(|model| (scope.clone(), model)));
+        }
+    }
+    if !forgotten_budgets.is_empty() {
+        let changes = PoolChanges { forgotten_budgets, ..PoolChanges::default() };
+        store.save_pool_changes(changes).await?;
     }
     Ok(())
 }

@@ -237,9 +237,9 @@ impl KeyPool {
         });
     }
 
-    /// Puts back what the store remembers of a budget.
-    pub fn restore_budget(self: &Arc<Self>, record: BudgetRecord) {
-        self.change(|state, now| state.pool.restore_budget(record, now));
+    /// Puts back what the store remembers of a budget; false if no key draws on it any more.
+    pub fn restore_budget(self: &Arc<Self>, record: BudgetRecord) -> bool {
+        self.change(|state, now| state.pool.restore_budget(record, now))
     }
 
     /// Forgets a key; a request that holds it goes on undisturbed.
