@@ -12,7 +12,7 @@ use bytes::Bytes;
 use dialect::{Dialect, FailureKind, Shape, UsageFilter};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use keypool::KeyId;
+use keypool::{KeyId, Verdict};
 
 use crate::app::{App, Worker};
 use crate::clock::next_midnight_los_angeles_ms;
@@ -116,7 +116,12 @@ pub(super) async fn serve(worker: Arc<Worker>, mut exchange: Exchange, call: Cal
             outcome = attempt(&worker, &call, &key, limit) => outcome,
             () = drained.cancelled() => {
                 let error = ProxyError::Draining;
-                exchange.refuse(&error);
+                exchange.end(&Ending {
+                    status: error.status().as_u16(),
+                    error: Some(error.code()),
+                    verdict: Verdict::Blameless,
+                    reason: "",
+                });
                 return Served::Refused(Answer::Own(error));
             }
         };
