@@ -102,7 +102,7 @@ fn is_ready(roster: &Roster, id: KeyId, model: &str) -> bool {
 }
 
 /// When the first usable key that was not tried returns to a model.
-fn soonest_return(roster: &Roster, model: &str, tried: &[KeyId]) -> Option<Time> {
+pub(crate) fn soonest_return(roster: &Roster, model: &str, tried: &[KeyId]) -> Option<Time> {
     let returning = |owner: &Owner| {
         roster.members(owner).into_iter().find_map(|id| {
             let is_usable = roster.keys().get(&id).is_some_and(Key::is_usable);

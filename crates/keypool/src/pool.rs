@@ -141,6 +141,13 @@ impl Pool {
         Ok(self.lend(id, model, now))
     }
 
+    /// When the first key returns that may serve the model and was not tried; nothing if time alone brings
+    /// none back.
+    pub fn next_return(&mut self, model: &str, tried: &[KeyId], now: Time) -> Option<Time> {
+        self.advance(now);
+        choice::soonest_return(&self.roster, model, tried)
+    }
+
     /// Lends one particular key, under the same conditions.
     ///
     /// # Errors

@@ -159,7 +159,9 @@ impl KeyPool {
                 }
                 Err(refusal) => refusal,
             };
-            if !is_worth_waiting(&refusal, now, patience_ms) {
+            let hope = hope(&mut state.pool, &refusal, model, tried, now);
+            let is_soon = |at: Time| patience_ms > 0 && at.millis_since(now) <= patience_ms;
+            if !hope.is_some_and(is_soon) {
                 return Err(refusal);
             }
             let Some(waiting) = state.line.join(model, tried) else {
@@ -449,15 +451,19 @@ impl KeyPool {
     }
 }
 
-fn is_worth_waiting(refusal: &Refusal, now: Time, patience_ms: u64) -> bool {
+/// When a request that was refused may be served after all, if it waits.
+fn hope(
+    pool: &mut Pool,
+    refusal: &Refusal,
+    model: &str,
+    tried: &[KeyId],
+    now: Time,
+) -> Option<Time> {
     match refusal {
-        Refusal::NoUsableKey | Refusal::NotEntitled => false,
+        Refusal::NoUsableKey | Refusal::NotEntitled => None,
         // A busy key may be given back at any moment.
-        Refusal::Busy { .. } => patience_ms > 0,
-        Refusal::Resting { until } | Refusal::Exhausted { until: Some(until) } => {
-            until.millis_since(now) <= patience_ms && patience_ms > 0
-        }
-        Refusal::Exhausted { until: None } => false,
+        Refusal::Busy { .. } => Some(now),
+        Refusal::Resting { .. } | Refusal::Exhausted { .. } => pool.next_return(model, tried, now),
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dialect::{Dialect, FailureKind};
+use dialect::{Dialect, FailureKind, Shape, Tap};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::{BodyExt, Limited};
@@ -76,10 +76,9 @@ impl Prober {
         let status = answer.status();
         let body = match Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await {
             Ok(body) => body.to_bytes(),
-            // A list of models may be longer than what is read; the status has said enough.
-            Err(_) => Bytes::new(),
+            Err(_) => return Probed::fault("answer_cut"),
         };
-        if status.is_success() {
+        if status.is_success() && is_answer(&body) {
             return Probed {
                 is_ok: true,
                 status: Some(status.as_u16()),
@@ -100,6 +99,15 @@ impl Prober {
             failure: Some(failure.kind),
         }
     }
+}
+
+/// Whether a body is what the API answers: a page of some proxy in between proves nothing.
+fn is_answer(body: &[u8]) -> bool {
+    let mut tap = Tap::new(Dialect::Gemini, Shape::Json);
+    tap.see(body);
+    tap.end();
+    let seen = tap.seen();
+    seen.is_complete && seen.has_content && !seen.is_malformed
 }
 
 /// The free call for one model, or for none in particular.

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use dialect::{Dialect, FailureKind, Shape, UsageFilter};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use keypool::{KeyId, Verdict};
+use keypool::{KeyId, TroubleKind, Verdict};
 
 use crate::app::{App, Worker};
 use crate::clock::next_midnight_los_angeles_ms;
@@ -126,6 +126,7 @@ pub(super) async fn serve(worker: Arc<Worker>, mut exchange: Exchange, call: Cal
             }
         };
         let (verdict, next) = judge(&outcome, || circumstances(&app));
+        let next = if is_throttled(&app, verdict) { Next::OtherTry } else { next };
         let failed = match outcome {
             Outcome::Accepted(accepted) => return deliver(&worker, exchange, &call, *accepted),
             Outcome::Refused(refused) => {
@@ -166,6 +167,13 @@ pub(super) async fn serve(worker: Arc<Worker>, mut exchange: Exchange, call: Cal
             }
         }
     }
+}
+
+/// Whether a 429 without details is the lot of all keys: then the next one would fare no better,
+/// and the try counts like one that failed on the upstream's side.
+fn is_throttled(app: &App, verdict: Verdict) -> bool {
+    verdict == Verdict::RateLimited
+        && app.pool.trouble().is_some_and(|trouble| trouble.kind == TroubleKind::RateLimited)
 }
 
 /// What is left of the time in which the upstream must begin to answer.

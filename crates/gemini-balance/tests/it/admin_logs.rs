@@ -13,6 +13,9 @@ use crate::support::{Client, Gateway, Setup, Stream, eventually};
 
 const START_MS: i64 = 1_795_380_000_000;
 
+/// Whether a row is among those that a query asks for.
+type Passes = fn(&LogRow) -> bool;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_is_in_the_log_with_its_tokens_and_attempts() {
     let keys = ["service-key-503", "service-key-good"];
@@ -54,7 +57,7 @@ async fn a_request_is_in_the_log_with_its_tokens_and_attempts() {
     assert_eq!(attempts[0]["attempt"], 1);
     assert_eq!(attempts[0]["is_final"], false);
     assert_eq!(attempts.last().unwrap()["is_final"], true);
-    gateway.close().await;
+    gateway.close_with_made_up_rows().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,7 +71,7 @@ async fn a_request_that_is_not_in_the_log_is_not_found() {
         assert_eq!(reply.status, 404, "{name}");
         assert_eq!(reply.json()["error"]["code"], "not_found");
     }
-    gateway.close().await;
+    gateway.close_with_made_up_rows().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,7 +80,7 @@ async fn filters_hold_together_and_pages_join_without_gaps() {
     let admin = gateway.admin().await;
     record(&gateway, (0..2_500).map(row)).await;
 
-    let cases: [(&str, fn(&LogRow) -> bool); 15] = [
+    let cases: [(&str, Passes); 15] = [
         ("", |_| true),
         ("model_name=model-1", |row| row.model == "model-1"),
         ("model_name=model-1&is_success=false", |row| row.model == "model-1" && !row.is_success()),
@@ -105,7 +108,7 @@ async fn filters_hold_together_and_pages_join_without_gaps() {
 
         assert_eq!(found, expected, "{query}");
     }
-    gateway.close().await;
+    gateway.close_with_made_up_rows().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,7 +134,7 @@ async fn a_page_by_its_number_is_what_the_predecessors_scripts_expect() {
         assert_eq!(page["total"], 250);
     }
     assert_eq!(beyond["logs"], json!([]));
-    gateway.close().await;
+    gateway.close_with_made_up_rows().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,7 +193,7 @@ async fn a_parameter_that_makes_no_sense_is_refused_and_never_a_fault() {
         assert_eq!(reply.status, 200, "{query:.80}: {:.300}", reply.text());
         assert_eq!(reply.json()["logs"], json!([]), "{query:.80}");
     }
-    gateway.close().await;
+    gateway.close_with_made_up_rows().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -204,7 +207,7 @@ async fn the_known_values_are_what_filters_can_be_made_of() {
     assert_eq!(values["models"], json!(["model-0", "model-1", "model-2", "model-3", "model-4"]));
     assert_eq!(values["error_kinds"], json!(["upstream_error"]));
     assert_eq!(values["statuses"], json!([200, 503]));
-    gateway.close().await;
+    gateway.close_with_made_up_rows().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -235,7 +238,7 @@ async fn an_export_is_the_whole_list_as_a_file() {
     assert!(logs.iter().all(|log| log["model_name"] == "model-1"));
     assert_eq!(short.text().lines().count(), 7);
     assert_eq!(none.text(), format!("{}\r\n", lines[0]));
-    gateway.close().await;
+    gateway.close_with_made_up_rows().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -253,7 +256,7 @@ async fn the_live_log_shows_the_kept_lines_first_and_then_each_further_one() {
     assert!(history.contains("id: "), "{history}");
     assert!(!fresh.contains("before"), "{fresh}");
     drop(stream);
-    gateway.close().await;
+    gateway.close_with_made_up_rows().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -273,7 +276,7 @@ async fn a_browser_that_reconnects_goes_on_after_its_last_event() {
         assert!(!text.contains("one") && !text.contains("two"), "{text}");
     }
     drop((by_header, by_query));
-    gateway.close().await;
+    gateway.close_with_made_up_rows().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -300,7 +303,7 @@ async fn the_live_log_can_be_filtered_and_be_json() {
         assert_eq!(reply.status, 422, "{query}");
     }
     drop(stream);
-    gateway.close().await;
+    gateway.close_with_made_up_rows().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -320,7 +323,7 @@ async fn a_stream_ends_soon_after_its_session() {
     publish(&gateway, "still here");
     until(&mut alive, "still here").await;
     drop((ended, alive));
-    gateway.close().await;
+    gateway.close_with_made_up_rows().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

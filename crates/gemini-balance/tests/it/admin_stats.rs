@@ -44,7 +44,7 @@ async fn what_was_used_is_told_by_key_model_error_and_in_sum() {
     assert_eq!(by_model[0]["model"], "flash");
     assert_eq!(by_model[0]["attempts"], 4);
     assert_eq!(errors, json!([{"error_kind": "rate_limited", "attempts": 2, "requests": 1}]));
-    gateway.close().await;
+    gateway.close_with_made_up_rows().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,7 +72,7 @@ async fn the_calendar_follows_the_zone_and_nothing_is_null() {
     assert_eq!(used.len(), 1);
     assert_eq!(used[0]["weekday"], there.weekday().to_monday_one_offset());
     assert_eq!(used[0]["hour"], there.hour());
-    gateway.close().await;
+    gateway.close_with_made_up_rows().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,7 +121,7 @@ async fn the_predecessors_charts_keep_their_shapes() {
         let known = chart["datasets"][0]["data"].as_array().unwrap();
         assert_eq!(known.iter().filter(|rate| !rate.is_null()).count(), 1);
     }
-    gateway.close().await;
+    gateway.close_with_made_up_rows().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,7 +140,7 @@ async fn where_nothing_is_known_nothing_is_told() {
     let none = json!({"labels": [], "datasets": []});
     assert_eq!(stats(&admin, "daily_usage_chart").await, none);
     assert_eq!(stats(&admin, "daily_usage_heatmap?type=tokens").await, json!([]));
-    gateway.close().await;
+    gateway.close_with_made_up_rows().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,7 +181,7 @@ async fn a_question_that_makes_no_sense_is_refused_and_never_a_fault() {
         assert_eq!(reply.status, 422, "{question:.80}: {:.300}", reply.text());
         assert_eq!(reply.json()["detail"][0]["loc"][0], "query", "{question:.80}");
     }
-    gateway.close().await;
+    gateway.close_with_made_up_rows().await;
 }
 
 async fn stats(admin: &Client, question: &str) -> Value {

@@ -1,8 +1,9 @@
 //! Gemini-style requests, plain and streamed.
 
+use fake_upstream::{Answer, UsageForm, When};
 use serde_json::{Value, json};
 
-use crate::support::Gateway;
+use crate::support::{Form, Gateway};
 
 fn question(text: &str) -> Value {
     json!({"contents": [{"role": "user", "parts": [{"text": text}]}]})
@@ -34,5 +35,28 @@ async fn a_stream_is_events_with_alt_sse_and_a_json_array_without() {
     assert_eq!(events.header("content-type"), "text/event-stream");
     assert!(events.events().len() > 1);
     assert!(array.json().is_array());
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_counted_in_every_form_of_answer() {
+    let gateway = Gateway::start().await;
+
+    for form in [Form::Generate, Form::GenerateStream, Form::GenerateArray] {
+        for usage in [UsageForm::Customary, UsageForm::Each] {
+            gateway.upstream.on(When::any(), Answer::usage(usage));
+            gateway.ask(form).await;
+
+            let row = gateway.final_rows().await.pop().unwrap();
+            assert!(row.is_success, "{row:?}");
+            assert_eq!((row.status, row.is_stream), (Some(200), form != Form::Generate));
+            // "hello" are two tokens, "echo: hello" three, and five were thought.
+            let tokens = row.tokens;
+            assert_eq!((tokens.prompt, tokens.completion), (Some(2), Some(8)), "{form:?}");
+            assert_eq!((tokens.thinking, tokens.total), (Some(5), Some(10)));
+            assert_eq!(row.dialect, "gemini");
+            assert!(row.bytes_in > 0 && row.bytes_out > 0);
+        }
+    }
     gateway.close().await;
 }

@@ -12,11 +12,12 @@ use gemini_balance::app::App;
 use gemini_balance::clock::Clock;
 use gemini_balance::config::Config;
 use gemini_balance::live::Live;
-use gemini_balance::service_keys::{self, Common};
+use gemini_balance::service_keys::{self, Common, LineResult};
 use gemini_balance::start::{self, Running};
 use tempfile::TempDir;
 
-use crate::support::{Client, eventually};
+use crate::support::rows::check_rows;
+use crate::support::{Client, Wire, eventually};
 
 /// The admin's password in every test.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
@@ -26,6 +27,7 @@ pub(crate) const PASSWORD: &str = "correct horse battery staple";
 pub(crate) struct Setup {
     keys: Vec<String>,
     settings: Vec<(String, String)>,
+    clock: Option<Clock>,
 }
 
 /// A running gateway in front of a scripted upstream.
@@ -36,6 +38,16 @@ pub(crate) struct Gateway {
     /// A user key that lets in.
     pub(crate) user_key: String,
     settings: Vec<(String, String)>,
+    clock: Clock,
+}
+
+/// What a gateway leaves behind.
+pub(crate) struct Stopped {
+    pub(crate) upstream: Upstream,
+    pub(crate) directory: Arc<TempDir>,
+    user_key: String,
+    settings: Vec<(String, String)>,
+    clock: Clock,
 }
 
 impl Setup {
@@ -51,11 +63,19 @@ impl Setup {
         self
     }
 
+    /// This clock instead of the system's.
+    pub(crate) fn clock(mut self, clock: &Clock) -> Self {
+        self.clock = Some(clock.clone());
+        self
+    }
+
     /// Starts the gateway.
     pub(crate) async fn start(self) -> Gateway {
         let upstream = Upstream::start().await.unwrap();
         let directory = Arc::new(tempfile::tempdir().unwrap());
-        let running = run(&upstream, directory.path(), &self.settings).await;
+        let clock = self.clock.unwrap_or_else(Clock::system);
+        let starting = run(&upstream, directory.path(), &self.settings, clock.clone());
+        let running = starting.await.unwrap();
         let app = running.app();
         let keys = if self.keys.is_empty() {
             (1..=3).map(|number| format!("service-key-{number}")).collect()
@@ -64,16 +84,21 @@ impl Setup {
         };
         let now_ms = app.clock.wall_ms();
         let pool = Some(&app.pool);
-        service_keys::add(&app.store, &app.vault, pool, keys, Common::default(), now_ms)
-            .await
-            .unwrap();
+        let added =
+            service_keys::add(&app.store, &app.vault, pool, keys, Common::default(), now_ms).await;
+        assert!(added.unwrap().iter().all(|line| matches!(line, LineResult::Added { .. })));
         let created = app.user_keys.create("alice".to_owned(), String::new(), None, now_ms).await;
         let user_key = created.unwrap().1.expose().to_owned();
-        Gateway { running, upstream, directory, user_key, settings: self.settings }
+        Gateway { running, upstream, directory, user_key, settings: self.settings, clock }
     }
 }
 
-async fn run(upstream: &Upstream, directory: &Path, settings: &[(String, String)]) -> Running {
+async fn run(
+    upstream: &Upstream,
+    directory: &Path,
+    settings: &[(String, String)],
+    clock: Clock,
+) -> anyhow::Result<Running> {
     let base = [
         ("HOST", "127.0.0.1".to_owned()),
         ("PORT", "0".to_owned()),
@@ -89,9 +114,8 @@ async fn run(upstream: &Upstream, directory: &Path, settings: &[(String, String)
     let all: std::collections::HashMap<_, _> =
         base.into_iter().chain(settings.iter().cloned()).collect();
     let config = Config::load(all.into_iter(), directory).unwrap();
-    let clock = Clock::system();
     let live = Live::new(config.logging.history_lines, clock.wall_ms());
-    start::start(config, clock, live).await.unwrap()
+    start::start(config, clock, live).await
 }
 
 impl Gateway {
@@ -103,6 +127,11 @@ impl Gateway {
     /// A client without credentials.
     pub(crate) fn stranger(&self) -> Client {
         Client::new(self.running.address())
+    }
+
+    /// A connection of bare bytes.
+    pub(crate) async fn wire(&self) -> Wire {
+        Wire::connect(self.running.address()).await
     }
 
     /// A client with a user key, as OpenAI's SDKs send it.
@@ -158,17 +187,50 @@ impl Gateway {
 
     /// Shuts down and starts again on the same data and upstream.
     pub(crate) async fn restart(self) -> Self {
+        self.stop().await.start().await
+    }
+
+    /// Shuts down; data and upstream stay.
+    pub(crate) async fn stop(self) -> Stopped {
         self.idle().await;
-        let Self { running, upstream, directory, user_key, settings } = self;
+        let Self { running, upstream, directory, user_key, settings, clock } = self;
         running.shutdown().await;
-        let running = run(&upstream, directory.path(), &settings).await;
-        Self { running, upstream, directory, user_key, settings }
+        Stopped { upstream, directory, user_key, settings, clock }
     }
 
     /// Checks the house rules and shuts down.
     pub(crate) async fn close(self) {
+        check_rows(&self.rows().await);
+        self.close_with_made_up_rows().await;
+    }
+
+    /// As [`Gateway::close`], for a test that put rows of its own into the log.
+    pub(crate) async fn close_with_made_up_rows(self) {
         self.idle().await;
         self.running.shutdown().await;
         self.upstream.stop().await;
+    }
+}
+
+impl Stopped {
+    /// One more setting.
+    pub(crate) fn set(mut self, name: &str, value: impl ToString) -> Self {
+        self.settings.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Starts again.
+    pub(crate) async fn start(self) -> Gateway {
+        let Self { upstream, directory, user_key, settings, clock } = self;
+        let running = run(&upstream, directory.path(), &settings, clock.clone()).await.unwrap();
+        Gateway { running, upstream, directory, user_key, settings, clock }
+    }
+
+    /// Tries to start with this setting besides, and tells why that does not work.
+    pub(crate) async fn refusal(&self, name: &str, value: &str) -> String {
+        let more = (name.to_owned(), value.to_owned());
+        let settings: Vec<_> = self.settings.iter().cloned().chain([more]).collect();
+        let started = run(&self.upstream, self.directory.path(), &settings, self.clock.clone());
+        format!("{:#}", started.await.expect_err("it must not start"))
     }
 }

@@ -1,11 +1,23 @@
 //! What every house test stands on: a gateway in front of a scripted upstream, and a client.
 
+mod ask;
 mod client;
+mod form;
 mod gateway;
+mod pool;
+mod refusal;
+mod rows;
+mod spoken;
+mod wire;
 
+pub(crate) use ask::{Ask, FORMS, Mode};
 pub(crate) use client::{Client, Reply, Stream};
-pub(crate) use gateway::{Gateway, PASSWORD, Setup};
+pub(crate) use form::{Form, MODEL};
+pub(crate) use gateway::{Gateway, PASSWORD, Setup, Stopped};
+pub(crate) use spoken::Spoken;
+pub(crate) use wire::Wire;
 
+use std::task::Poll;
 use std::time::Duration;
 
 /// How long a fact may take to become true before a test gives up.
@@ -24,4 +36,14 @@ pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool)
     };
     let in_time = tokio::time::timeout(PATIENCE, waiting).await;
     assert!(in_time.is_ok(), "waited too long until {what}");
+}
+
+/// Runs checks side by side, so that their waiting costs its time only once.
+pub(crate) async fn together(checks: impl IntoIterator<Item = impl Future<Output = ()>>) {
+    let mut running: Vec<_> = checks.into_iter().map(Box::pin).collect();
+    std::future::poll_fn(|cx| {
+        running.retain_mut(|check| check.as_mut().poll(cx).is_pending());
+        if running.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }

@@ -1,0 +1,55 @@
+//! Everything that the whole test process has logged, before anything is cleaned from it.
+
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+
+use parking_lot::Mutex;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::registry::{LookupSpan, Registry};
+
+/// The events of the process, as text.
+#[derive(Debug, Default)]
+pub(crate) struct Spoken(Mutex<String>);
+
+impl Spoken {
+    /// Listens from here on; later calls give the same ear.
+    pub(crate) fn listen() -> &'static Self {
+        static SPOKEN: OnceLock<Spoken> = OnceLock::new();
+        let mut is_first = false;
+        let spoken = SPOKEN.get_or_init(|| {
+            is_first = true;
+            Self::default()
+        });
+        if is_first {
+            let ours = Targets::new().with_target("gemini_balance", tracing::Level::TRACE);
+            let ear = Registry::default().with(Ear(spoken).with_filter(ours));
+            tracing::subscriber::set_global_default(ear).unwrap();
+        }
+        spoken
+    }
+
+    pub(crate) fn contains(&self, text: &str) -> bool {
+        self.0.lock().contains(text)
+    }
+}
+
+struct Ear(&'static Spoken);
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Ear {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut line = Line(String::new());
+        event.record(&mut line);
+        self.0.0.lock().push_str(&line.0);
+    }
+}
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        let _ = writeln!(self.0, "{field}={value:?}");
+    }
+}
