@@ -272,9 +272,11 @@ impl Pool {
         self.retry_budget.count_request(now);
     }
 
-    /// Whether one more second try is within the pool's budget; if so it is spent.
+    /// Whether a request may make one more try after a fault of the upstream. While many keys fail alike this
+    /// takes one retry from the pool's budget; a sick key among healthy ones costs the callers of others nothing.
     pub fn may_retry(&mut self, now: Time) -> bool {
-        self.retry_budget.take(now)
+        let now = self.advance(now);
+        self.watch.trouble().is_none() || self.retry_budget.take(now)
     }
 
     /// One key as people see it.

@@ -1,4 +1,5 @@
-//! How many second tries the whole pool may make: a fifth of its requests, and ten a second beside.
+//! How many second tries the whole pool may make while many keys fail alike: a fifth of its requests, and ten a
+//! second beside.
 //!
 //! When the upstream is down every request wants its second try. The budget keeps the load we add to its
 //! misery below 1.2 times what our callers send. Nothing is saved up: a quiet hour pays for one second.

@@ -6,6 +6,8 @@ use fake_upstream::{Answer, When};
 use gemini_balance::clock::Clock;
 use http::StatusCode;
 
+use tokio::task::JoinSet;
+
 use crate::support::{Ask, FORMS, Gateway, MODEL, Setup, Stream, eventually};
 
 /// A stream that has begun and goes on until it is dropped.
@@ -115,7 +117,7 @@ async fn those_who_wait_are_served_in_the_order_they_came() {
         Setup::default().keys(["the-only-key"]).set("KEY_MAX_CONCURRENCY", 1).start().await;
     let_streams_hang(&gateway);
     let stream = endless(&gateway).await;
-    let mut waiting = tokio::task::JoinSet::new();
+    let mut waiting = JoinSet::new();
     for number in 0..8 {
         let client = gateway.gemini();
         let ask = Ask::gemini().text(format!("number {number}"));
@@ -142,21 +144,21 @@ async fn who_leaves_the_line_costs_nobody_a_key() {
         Setup::default().keys(["the-only-key"]).set("KEY_MAX_CONCURRENCY", 1).start().await;
     let_streams_hang(&gateway);
     let stream = endless(&gateway).await;
-    let mut leaving = tokio::task::JoinSet::new();
+    let mut leaving = JoinSet::new();
     for number in 0..5 {
         let client = gateway.gemini();
         leaving.spawn(async move { Ask::gemini().of(&client).await });
         eventually("it stands in line", async || gateway.app().pool.waiting() == number + 1).await;
     }
     let client = gateway.gemini();
-    let staying =
-        tokio::spawn(async move { Ask::gemini().text("I stay").is_answered(&client).await });
+    let mut staying = JoinSet::new();
+    staying.spawn(async move { Ask::gemini().text("I stay").is_answered(&client).await });
     eventually("it stands in line", async || gateway.app().pool.waiting() == 6).await;
 
     leaving.shutdown().await;
     eventually("five have left", async || gateway.app().pool.waiting() == 1).await;
     drop(stream);
-    staying.await.unwrap();
+    staying.join_next().await.unwrap().unwrap();
 
     assert_eq!(gateway.upstream.seen().len(), 2);
     gateway.close().await;
@@ -261,7 +263,7 @@ async fn a_thousand_mistakes_of_callers_never_touch_a_key() {
         .upstream
         .on(When::any().model("too-long"), Answer::bad_request("The input token count exceeds"));
     gateway.upstream.on(When::any().model("slow-model"), Answer::stall_after(1));
-    let mut callers = tokio::task::JoinSet::new();
+    let mut callers = JoinSet::new();
     for _ in 0..10 {
         let client = gateway.openai();
         callers.spawn(async move {

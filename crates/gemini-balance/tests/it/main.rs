@@ -9,6 +9,10 @@
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
+#![expect(
+    clippy::large_futures,
+    reason = "the future of a test is polled once, on a stack of its own"
+)]
 
 mod support;
 
@@ -20,11 +24,15 @@ mod admin_stats;
 mod byte_fidelity;
 mod choosing;
 mod cooldown;
+mod disconnect;
 mod outbound_proxy;
 mod paths_and_credentials;
 mod pool_rows;
+mod process;
 mod proxy_gemini;
 mod proxy_openai;
+mod restart;
 mod streaming;
+mod ten_keys;
 mod trouble;
 mod upstream_faults;

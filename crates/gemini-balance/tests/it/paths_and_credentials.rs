@@ -332,9 +332,10 @@ async fn a_method_that_no_api_has_is_refused() {
         let mut wire = gateway.wire().await;
         let key = &gateway.user_key;
         let target = if method == "CONNECT" { "example.com:443" } else { CHAT };
-        let head = format!("{method} {target} HTTP/1.1\r\nhost: x\r\nx-api-key: {key}\r\n\r\n");
+        let head = format!(
+            "{method} {target} HTTP/1.1\r\nhost: x\r\nx-api-key: {key}\r\nconnection: close\r\n\r\n"
+        );
         wire.send(head).await;
-        wire.finish().await;
 
         let answer = wire.read_to_end().await;
         assert!(answer.starts_with("HTTP/1.1 4"), "{method}: {answer}");

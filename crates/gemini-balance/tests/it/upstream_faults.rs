@@ -2,9 +2,10 @@
 //! is told the truth if none can, and no key is blamed for what is not its fault.
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use fake_upstream::{Answer, Ending, Fault, Point, Step, Upstream, When};
+use gemini_balance::clock::Clock;
 use gemini_balance::store::log_pages::LogEntry;
 
 use crate::support::{Form, Gateway, MODEL, Reply, Setup, Spoken, together};
@@ -268,7 +269,8 @@ async fn a_key_that_the_upstream_repeats_reaches_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn when_all_keys_rest_the_caller_learns_truly_when_to_come_back() {
-    let soon = SystemTime::now() + Duration::from_secs(40);
+    let now_ms = u64::try_from(Clock::system().wall_ms()).unwrap();
+    let soon = UNIX_EPOCH + Duration::from_millis(now_ms) + Duration::from_secs(40);
     let cases = [
         (Answer::quota_per_minute(30), 29..=30, false),
         (Answer::quota_per_minute(300), 299..=300, true),

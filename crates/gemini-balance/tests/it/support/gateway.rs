@@ -4,6 +4,7 @@
 //! connection to the upstream has a request under way, and every exchange has exactly one final
 //! row.
 
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -58,8 +59,9 @@ impl Setup {
     }
 
     /// One more setting.
-    pub(crate) fn set(mut self, name: &str, value: impl ToString) -> Self {
-        self.settings.push((name.to_owned(), value.to_string()));
+    pub(crate) fn set(mut self, name: &str, value: impl Display) -> Self {
+        let value = format!("{value}");
+        self.settings.push((name.to_owned(), value));
         self
     }
 
@@ -146,10 +148,14 @@ impl Gateway {
 
     /// A client that is logged in as the admin.
     pub(crate) async fn admin(&self) -> Client {
+        self.stranger().bearer(&self.admin_token().await)
+    }
+
+    /// The token of a new session of the admin.
+    pub(crate) async fn admin_token(&self) -> String {
         let body = serde_json::json!({"username": "admin", "password": PASSWORD});
         let reply = self.stranger().post("/api/auth/login", &body).await;
-        let token = reply.json()["access_token"].as_str().unwrap().to_owned();
-        self.stranger().bearer(&token)
+        reply.json()["access_token"].as_str().unwrap().to_owned()
     }
 
     pub(crate) fn app(&self) -> &Arc<App> {
@@ -213,12 +219,6 @@ impl Gateway {
 }
 
 impl Stopped {
-    /// One more setting.
-    pub(crate) fn set(mut self, name: &str, value: impl ToString) -> Self {
-        self.settings.push((name.to_owned(), value.to_string()));
-        self
-    }
-
     /// Starts again.
     pub(crate) async fn start(self) -> Gateway {
         let Self { upstream, directory, user_key, settings, clock } = self;

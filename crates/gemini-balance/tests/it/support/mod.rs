@@ -5,6 +5,7 @@ mod client;
 mod form;
 mod gateway;
 mod pool;
+pub(crate) mod process;
 mod refusal;
 mod rows;
 mod spoken;
@@ -13,7 +14,7 @@ mod wire;
 pub(crate) use ask::{Ask, FORMS, Mode};
 pub(crate) use client::{Client, Reply, Stream};
 pub(crate) use form::{Form, MODEL};
-pub(crate) use gateway::{Gateway, PASSWORD, Setup, Stopped};
+pub(crate) use gateway::{Gateway, PASSWORD, Setup};
 pub(crate) use spoken::Spoken;
 pub(crate) use wire::Wire;
 

@@ -21,6 +21,11 @@ impl Gateway {
         self.view_of(key).id
     }
 
+    /// The name of a key in the API, by the key itself.
+    pub(crate) fn identifier_of(&self, key: &str) -> String {
+        self.app().pool.key(self.id_of(key)).unwrap().identifier.clone()
+    }
+
     /// What people see of a key, by the key itself.
     pub(crate) fn view_of(&self, key: &str) -> KeyView {
         let views = self.app().pool.views();

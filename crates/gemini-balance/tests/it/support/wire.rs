@@ -26,20 +26,6 @@ impl Wire {
         let _ = self.stream.write_all(bytes.as_ref()).await;
     }
 
-    /// Closes the way out; the way in stays open.
-    pub(crate) async fn finish(&mut self) {
-        self.stream.shutdown().await.unwrap();
-    }
-
-    /// Reads until `text` has come, and returns everything received so far.
-    pub(crate) async fn read_until(&mut self, text: &str) -> String {
-        while !self.text().contains(text) {
-            let is_open = self.read().await;
-            assert!(is_open, "closed before {text:?}: {}", self.text());
-        }
-        self.text()
-    }
-
     /// Reads until the peer closes, and returns everything received.
     pub(crate) async fn read_to_end(&mut self) -> String {
         while self.read().await {}

@@ -1,0 +1,145 @@
+//! Callers who leave: at whatever point, the upstream is let go at once, nothing stays out, and
+//! the log has exactly one final row.
+
+use dialect::Dialect;
+use fake_upstream::{Answer, Ending, Fault, Point, When};
+use http::Method;
+use keypool::Verdict;
+use tokio::task::JoinSet;
+
+use crate::support::{Ask, FORMS, Form, Gateway, MODEL, Mode, Setup, eventually};
+
+/// Opens a request in a task of its own, so that it can be abandoned before there is an answer.
+fn ask(gateway: &Gateway, ask: Ask) -> JoinSet<()> {
+    let client = gateway.openai().with("content-type", "application/json");
+    let mut asking = JoinSet::new();
+    asking.spawn(async move {
+        drop(client.open(Method::POST, &ask.path(), ask.body()).await);
+    });
+    asking
+}
+
+/// Waits until nothing is out and looks at the one row.
+async fn check_left(gateway: Gateway, attempts: usize) {
+    gateway.idle().await;
+    gateway.upstream.wait_for_requests(|open| open == 0).await.unwrap();
+    let rows = gateway.rows().await;
+    let last = rows.last().unwrap();
+    assert_eq!(rows.len(), attempts.max(1), "{rows:?}");
+    assert_eq!((last.status, last.error_kind.as_deref()), (Some(499), Some("client_closed")));
+    for (_, view) in gateway.app().pool.views() {
+        assert_eq!((view.word(), view.buckets.len()), ("active", 0), "no key is blamed");
+    }
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_leaves_before_the_answer_begins_lets_the_upstream_go() {
+    for (dialect, mode) in FORMS {
+        let gateway = Gateway::start().await;
+        gateway.upstream.on(When::any(), Answer::stall());
+
+        let asked = ask(&gateway, Ask::new(dialect, mode));
+        gateway.upstream.wait_for_requests(|open| open == 1).await.unwrap();
+        drop(asked);
+
+        check_left(gateway, 1).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_leaves_in_mid_stream_lets_the_upstream_go() {
+    for form in [Form::ChatStream, Form::ChatUsageStream, Form::GenerateStream, Form::GenerateArray]
+    {
+        let gateway = Gateway::start().await;
+        gateway.upstream.on(When::any(), Answer::stall_after(2));
+
+        let mut stream = gateway.open(form).await;
+        stream.next().await.unwrap();
+        drop(stream);
+
+        check_left(gateway, 1).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_leaves_while_waiting_for_a_place_leaves_the_queue() {
+    let gateway = Setup::default().set("MAX_CONCURRENT_REQUESTS", 1).start().await;
+    gateway.upstream.on(When::any(), Answer::stall());
+
+    let first = ask(&gateway, Ask::openai());
+    gateway.upstream.wait_for_requests(|open| open == 1).await.unwrap();
+    let second = ask(&gateway, Ask::gemini());
+    eventually("the second waits", async || gateway.app().admission.queued() == 1).await;
+    drop(second);
+    eventually("it has left", async || gateway.app().admission.queued() == 0).await;
+    drop(first);
+
+    gateway.idle().await;
+    let rows = gateway.final_rows().await;
+    assert_eq!(rows.len(), 2);
+    assert!(rows.iter().all(|row| row.error_kind.as_deref() == Some("client_closed")), "{rows:?}");
+    assert_eq!(gateway.upstream.seen().len(), 1);
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_leaves_the_line_for_a_key_takes_none_along() {
+    let gateway =
+        Setup::default().keys(["the-only-key"]).set("KEY_MAX_CONCURRENCY", 1).start().await;
+    let lease = gateway.lease_of("the-only-key", MODEL).unwrap();
+
+    let asked = ask(&gateway, Ask::gemini().streamed());
+    eventually("it waits in line", async || gateway.app().pool.waiting() == 1).await;
+    drop(asked);
+    eventually("it has left", async || gateway.app().pool.waiting() == 0).await;
+    lease.settle(Verdict::Healthy, "");
+
+    Ask::gemini().is_answered(&gateway.gemini()).await;
+    gateway.idle().await;
+    let rows = gateway.final_rows().await;
+    assert_eq!((rows.len(), rows[0].status), (2, Some(499)));
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_leaves_between_two_tries_keeps_the_row_of_the_first() {
+    let gateway = Setup::default().keys(["a-first-key", "b-second-key"]).start().await;
+    gateway.upstream.on(When::any().key("a-first-key"), Answer::quota_per_minute(60));
+    gateway.upstream.on(When::any().key("b-second-key"), Answer::stall());
+
+    let asked = ask(&gateway, Ask::openai());
+    eventually("the second key is tried", async || gateway.upstream.seen().len() == 2).await;
+    drop(asked);
+
+    gateway.idle().await;
+    let rows = gateway.rows().await;
+    let kinds: Vec<_> = rows.iter().map(|row| (row.attempt, row.error_kind.as_deref())).collect();
+    assert_eq!(kinds, [(1, Some("quota_per_minute")), (2, Some("client_closed"))]);
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_leaves_after_the_last_event_has_everything() {
+    for (dialect, finish) in [(Dialect::OpenAi, "[DONE]"), (Dialect::Gemini, "finishReason")] {
+        let gateway = Gateway::start().await;
+        gateway.upstream.on(
+            When::any(),
+            Answer::believable().with(Fault::Cut { at: Point::Events(99), ending: Ending::Stall }),
+        );
+        let question = Ask::new(dialect, Mode::Streamed);
+
+        let mut stream = question.open(&gateway.openai()).await;
+        let mut text = String::new();
+        while !text.contains(finish) {
+            text.push_str(&String::from_utf8_lossy(&stream.next().await.unwrap()));
+        }
+        drop(stream);
+
+        gateway.idle().await;
+        let rows = gateway.rows().await;
+        assert_eq!((rows.len(), rows[0].is_success), (1, true), "{rows:?}");
+        assert!(rows[0].tokens.total.is_some());
+        gateway.close().await;
+    }
+}

@@ -1,0 +1,269 @@
+//! The life of the process: first start, refusals to start, signals, sudden death.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use fake_upstream::{Answer, Upstream, When};
+use parking_lot::Mutex;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::support::process::{Process, log_in};
+use crate::support::{Ask, Client, PASSWORD, eventually};
+
+/// Names and values.
+type Settings<'a> = &'a [(&'a str, &'a str)];
+
+const SERVICE_KEY: &str = "canary-service-key-0123456789";
+
+/// Settings that lead to an upstream.
+fn settings(upstream: &Upstream) -> Vec<(String, String)> {
+    let (gemini, openai) = (upstream.url(), format!("{}/v1beta/openai", upstream.url()));
+    [
+        ("GEMINI_API_BASE_URL", gemini),
+        ("OPENAI_API_BASE_URL", openai),
+        ("PASSWORD", PASSWORD.into()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .to_vec()
+}
+
+fn start(directory: &Path, settings: &[(String, String)], more: &[(&str, &str)]) -> Process {
+    let settings = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    Process::start(directory, &settings.chain(more.iter().copied()).collect::<Vec<_>>())
+}
+
+/// Adds a service key and answers a user key.
+async fn furnish(admin: &Client) -> String {
+    admin.post("/api/keys", &json!({"api_keys": [SERVICE_KEY]})).await;
+    let made = admin.post("/api/auth_keys", &json!({"alias": "alice"})).await;
+    made.json()["api_key"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_start_makes_a_password_that_logs_in_and_the_second_shows_none() {
+    let directory = tempfile::tempdir().unwrap();
+
+    let mut first = Process::start(directory.path(), &[]);
+    let address = first.address().await;
+    let password = first.line_after("Admin password:").await;
+    let body = json!({"username": "admin", "password": password});
+    let reply = Client::new(address).post("/api/login", &body).await;
+    first.signal("TERM");
+    let status = first.exit().await;
+    let mut second = Process::start(directory.path(), &[]);
+    let again = Client::new(second.address().await).post("/api/login", &body).await;
+
+    assert_eq!((reply.status, again.status), (http::StatusCode::OK, http::StatusCode::OK));
+    assert!(status.success());
+    assert!(!second.output().contains("Admin password"), "{}", second.output());
+    assert!(password.len() >= 20, "{password}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_keeps_it_from_starting_is_said_in_one_go() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut running = Process::start(directory.path(), &[]);
+    let port = running.address().await.port().to_string();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let checks: [(&Path, Settings<'_>, i32, &[&str]); 4] = [
+        (elsewhere.path(), &[("PORT", &port)], 1, &["cannot listen", "PORT"]),
+        (directory.path(), &[], 1, &["in use by another process"]),
+        (
+            elsewhere.path(),
+            &[("PASSWORD", "admin"), ("WORKERS", "many")],
+            2,
+            &["PASSWORD", "WORKERS"],
+        ),
+        (elsewhere.path(), &[("DATA_DIR", "/proc/nowhere")], 1, &["/proc/nowhere"]),
+    ];
+
+    for (directory, settings, code, words) in checks {
+        let mut refused = Process::start(directory, settings);
+        assert_eq!(refused.exit().await.code(), Some(code), "{}", refused.output());
+        eventually("it says why", async || {
+            words.iter().all(|word| refused.output().contains(word))
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_termination_lets_requests_end_and_tells_the_others_at_the_deadline() {
+    let upstream = Upstream::start().await.unwrap();
+    upstream.on(When::any().model("gemini-slow"), Answer::paced(4, 100));
+    upstream.on(When::any().model("gemini-endless"), Answer::stall_after(1));
+    let directory = tempfile::tempdir().unwrap();
+    let base = settings(&upstream);
+    let mut gateway = start(directory.path(), &base, &[("DRAIN_SECONDS", "1")]);
+    let address = gateway.address().await;
+    let admin = log_in(address).await;
+    let client = Client::new(address).bearer(&furnish(&admin).await);
+
+    let mut ending = JoinSet::new();
+    for number in 0..20 {
+        let (client, slow) = (client.clone(), Ask::gemini().streamed().model("gemini-slow"));
+        let ask =
+            if number % 2 == 0 { slow } else { Ask::openai().streamed().model("gemini-slow") };
+        ending.spawn(async move { ask.of(&client).await });
+    }
+    let endless = Ask::gemini().streamed().model("gemini-endless").open(&client).await;
+    let watcher = admin.open(http::Method::GET, "/api/logs/sse", "").await;
+    upstream.wait_for_requests(|open| open == 21).await.unwrap();
+    gateway.signal("TERM");
+    let endless = endless.collect().await;
+    let status = gateway.exit().await;
+
+    while let Some(reply) = ending.join_next().await {
+        let reply = reply.unwrap();
+        assert!(!reply.is_cut && !reply.text().contains("\"error\""), "{}", reply.text());
+    }
+    let events = endless.events();
+    let errors = events.iter().filter(|event| event.contains("\"error\"")).count();
+    assert_eq!((errors, endless.is_cut), (1, false), "{events:?}");
+    assert!(!watcher.collect().await.is_cut);
+    assert!(status.success(), "{}", gateway.output());
+    let mut again = start(directory.path(), &base, &[]);
+    let admin = log_in(again.address().await).await;
+    assert_eq!(
+        admin.get("/api/request_logs").await.json()["total"],
+        21,
+        "every answer has its row"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_it_at_once() {
+    let upstream = Upstream::start().await.unwrap();
+    upstream.on(When::any(), Answer::stall());
+    let directory = tempfile::tempdir().unwrap();
+    let mut gateway = start(directory.path(), &settings(&upstream), &[]);
+    let address = gateway.address().await;
+    let client = Client::new(address).bearer(&furnish(&log_in(address).await).await);
+    let mut asking = JoinSet::new();
+    asking.spawn(
+        async move { drop(client.post("/v1/chat/completions", &json!({"model": "m"})).await) },
+    );
+    upstream.wait_for_requests(|open| open == 1).await.unwrap();
+
+    gateway.signal("INT");
+    gateway.line_after("a second signal ends at once").await;
+    gateway.signal("INT");
+
+    assert_eq!(gateway.exit().await.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sudden_death_under_load_costs_only_the_last_moment_of_the_log() {
+    let upstream = Upstream::start().await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let base = settings(&upstream);
+    let mut gateway = start(directory.path(), &base, &[]);
+    let user_key = furnish(&log_in(gateway.address().await).await).await;
+    drop(gateway);
+
+    for _ in 0..3 {
+        let mut gateway = start(directory.path(), &base, &[]);
+        let client = Client::new(gateway.address().await).bearer(&user_key);
+        let answered = Arc::new(Mutex::new(Vec::new()));
+        let is_dead = Arc::new(AtomicBool::new(false));
+        let mut callers = JoinSet::new();
+        for _ in 0..4 {
+            let (client, answered) = (client.clone(), Arc::clone(&answered));
+            let is_dead = Arc::clone(&is_dead);
+            callers.spawn(async move {
+                while !is_dead.load(Ordering::Relaxed) {
+                    let reply = Ask::openai().of(&client).await;
+                    let id = reply.header("x-request-id").to_owned();
+                    answered.lock().push((Instant::now(), id));
+                }
+            });
+        }
+        eventually("some were answered", async || answered.lock().len() >= 200).await;
+        let died = Instant::now();
+        gateway.signal("KILL");
+        is_dead.store(true, Ordering::Relaxed);
+        gateway.exit().await;
+        callers.abort_all();
+
+        let mut again = start(directory.path(), &base, &[]);
+        let address = again.address().await;
+        let admin = log_in(address).await;
+        let page = admin.get("/api/request_logs?limit=1000").await.json();
+        let known: HashSet<_> =
+            page["logs"].as_array().unwrap().iter().map(|row| row["request_id"].clone()).collect();
+        // A quarter of a second by design, and as much again for a machine that is busy.
+        let is_old = |at: &Instant| died.duration_since(*at) > Duration::from_millis(500);
+        let answered = answered.lock().clone();
+        let newest = answered.len().saturating_sub(800);
+        let missing =
+            answered[newest..].iter().filter(|(at, id)| is_old(at) && !known.contains(&json!(id)));
+        assert_eq!(missing.count(), 0, "rows that should have been on the disk");
+        Ask::gemini().is_answered(&Client::new(address).bearer(&user_key)).await;
+        again.signal("TERM");
+        assert!(again.exit().await.success());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_secret_is_said_or_stored_in_clear_even_at_the_most_talkative() {
+    let upstream = Upstream::start().await.unwrap();
+    upstream.on(When::any().model("gemini-suspended").times(1), Answer::suspended());
+    upstream.on(When::any().model("gemini-broken"), Answer::reset());
+    let directory = tempfile::tempdir().unwrap();
+    let more = [("LOG_LEVEL", "DEBUG"), ("LOG_FORMAT", "json"), ("LOG_FILE_DIR", "logs")];
+    let mut gateway = start(directory.path(), &settings(&upstream), &more);
+    let address = gateway.address().await;
+    let admin = log_in(address).await;
+    let user_key = furnish(&admin).await;
+    let client = Client::new(address).bearer(&user_key);
+
+    Ask::openai().is_answered(&client).await;
+    Ask::openai().model("gemini-broken").of(&client).await;
+    Ask::gemini().model("gemini-suspended").of(&client).await;
+    Client::new(address).get(&format!("/v1beta/models?key={user_key}")).await;
+    Client::new(address).bearer("canary-wrong-user-key").get("/v1/models").await;
+    admin
+        .post("/api/auth/login", &json!({"username": "admin", "password": "canary-wrong-password"}))
+        .await;
+    gateway.signal("TERM");
+    gateway.exit().await;
+
+    let mut told = vec![("the output".to_owned(), gateway.output().into_bytes())];
+    for folder in ["data", "logs"] {
+        for entry in std::fs::read_dir(directory.path().join(folder)).unwrap().flatten() {
+            if entry.file_type().unwrap().is_file() {
+                told.push((
+                    entry.path().display().to_string(),
+                    std::fs::read(entry.path()).unwrap(),
+                ));
+            }
+        }
+    }
+    let secrets =
+        [SERVICE_KEY, &user_key, PASSWORD, "canary-wrong-user-key", "canary-wrong-password"];
+    for (place, bytes) in &told {
+        for secret in secrets {
+            assert!(
+                memchr::memmem::find(bytes, secret.as_bytes()).is_none(),
+                "{secret} in {place}"
+            );
+        }
+    }
+    let output = gateway.output();
+    let lines: Vec<serde_json::Value> = output
+        .lines()
+        .filter(|line| line.starts_with('{'))
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let of_requests = lines.iter().filter(|line| line.to_string().contains("request ended"));
+    assert!(of_requests.clone().count() >= 3, "{output}");
+    assert!(
+        of_requests
+            .into_iter()
+            .all(|line| line["fields"]["request_id"].as_str().is_some_and(|id| id.len() == 32))
+    );
+}

@@ -1,0 +1,76 @@
+//! What a restart keeps, and what it refuses to touch.
+
+use fake_upstream::{Answer, When};
+
+use crate::support::{Ask, MODEL, Setup};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_keeps_keys_their_states_users_and_the_log() {
+    let keys = ["a-minute-key", "b-invalid-key", "c-broke-key", "d-good-key", "e-good-key"];
+    let gateway = Setup::default().keys(keys).start().await;
+    gateway.upstream.on(When::any().key(keys[0]), Answer::quota_per_minute(600));
+    gateway.upstream.on(When::any().key(keys[1]), Answer::key_expired());
+    gateway.upstream.on(When::any().key(keys[2]), Answer::no_credit());
+    let admin = gateway.admin().await;
+    let path = format!("/api/keys/{}", gateway.identifier_of(keys[4]));
+    let edit = serde_json::json!({"project": "p", "tier": 3, "note": "spare"});
+    admin.send_json(http::Method::PATCH, &path, &edit).await;
+    for _ in 0..4 {
+        Ask::openai().is_answered(&gateway.openai()).await;
+    }
+    let rest_ms = gateway.rest_ms_of(keys[0], MODEL);
+    let rows = gateway.rows().await.len();
+
+    let gateway = gateway.restart().await;
+
+    let kept_ms = gateway.rest_ms_of(keys[0], MODEL);
+    assert!(rest_ms > 590_000 && kept_ms > 580_000 && kept_ms <= rest_ms, "{rest_ms} {kept_ms}");
+    assert_eq!(gateway.state_of(keys[1]), "invalid");
+    assert_eq!(gateway.state_of(keys[2]), "no_credit");
+    let spare = gateway.view_of(keys[4]);
+    assert_eq!((spare.project.as_deref(), spare.tier), (Some("p"), 3));
+    Ask::gemini().is_answered(&gateway.gemini()).await;
+    assert_eq!(gateway.rows().await.len(), rows + 1);
+    let admin = gateway.admin().await;
+    let users = admin.get("/api/auth_keys").await.json();
+    assert_eq!((&users[0]["alias"], &users[0]["call_count"]), (&"alice".into(), &5.into()));
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_outlives_a_restart_and_ends_with_its_logout() {
+    let gateway = Setup::default().start().await;
+    let admin = gateway.admin_token().await;
+
+    let gateway = gateway.restart().await;
+
+    let client = gateway.stranger().bearer(&admin);
+    assert_eq!(client.get("/api/auth/me").await.status, 200);
+    client.post("/api/auth/logout", &serde_json::json!({})).await;
+    assert_eq!(client.get("/api/auth/me").await.status, 401);
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_master_key_stops_the_start_and_changes_nothing() {
+    let gateway = Setup::default().start().await;
+    let stopped = gateway.stop().await;
+    let database = stopped.directory.path().join("data/gemini-balance.db");
+    let before = std::fs::read(&database).unwrap();
+
+    let other = stopped.refusal("ENCRYPTION_KEY", "another-master-key-of-32-bytes-and-more").await;
+
+    assert!(other.contains("another master key"), "{other}");
+    assert_eq!(std::fs::read(&database).unwrap(), before);
+    let secrets = stopped.directory.path().join("data/secrets");
+    let kept = std::fs::read(&secrets).unwrap();
+    std::fs::remove_file(&secrets).unwrap();
+    let missing = stopped.refusal("LOG_LEVEL", "INFO").await;
+    assert!(missing.contains("is missing: put it back"), "{missing}");
+    assert!(!secrets.exists());
+    assert_eq!(std::fs::read(&database).unwrap(), before);
+    std::fs::write(&secrets, kept).unwrap();
+    let gateway = stopped.start().await;
+    Ask::gemini().is_answered(&gateway.gemini()).await;
+    gateway.close().await;
+}

@@ -1,0 +1,112 @@
+//! The real program as a process of its own: its output, its signals, its exit code.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use serde_json::json;
+
+use crate::support::{Client, PASSWORD, PATIENCE};
+
+/// A gateway as a process; killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    output: Arc<Mutex<String>>,
+}
+
+impl Process {
+    /// Starts the program in a directory with these settings and no others.
+    pub(crate) fn start(directory: &Path, settings: &[(&str, &str)]) -> Self {
+        Self::run(directory, &[], settings)
+    }
+
+    /// Runs a command of the program.
+    pub(crate) fn run(directory: &Path, command: &[&str], settings: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_gemini-balance"))
+            .args(command)
+            .current_dir(directory)
+            .env_clear()
+            .envs([("PORT", "0"), ("UPSTREAM_ALLOW_PRIVATE", "true")])
+            .envs(settings.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = Arc::<Mutex<String>>::default();
+        gather(child.stdout.take().unwrap(), &output);
+        gather(child.stderr.take().unwrap(), &output);
+        Self { child, output }
+    }
+
+    /// Everything that was said so far, on both outputs.
+    pub(crate) fn output(&self) -> String {
+        self.output.lock().clone()
+    }
+
+    /// Waits until something is said, and answers it to the end of its line.
+    pub(crate) async fn line_after(&mut self, text: &str) -> String {
+        let began = Instant::now();
+        loop {
+            let output = self.output();
+            if let Some((_, rest)) = output.split_once(text)
+                && let Some((line, _)) = rest.split_once('\n')
+            {
+                return line.trim().to_owned();
+            }
+            assert!(began.elapsed() < PATIENCE, "`{text}` was not said: {output}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Waits until it serves, and answers where.
+    pub(crate) async fn address(&mut self) -> SocketAddr {
+        self.line_after("serves on http://").await.parse().unwrap()
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn exit(&mut self) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(began.elapsed() < PATIENCE, "it does not end: {}", self.output());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Logs in at a process that was started with [`PASSWORD`].
+pub(crate) async fn log_in(address: SocketAddr) -> Client {
+    let body = json!({"username": "admin", "password": PASSWORD});
+    let reply = Client::new(address).post("/api/auth/login", &body).await;
+    Client::new(address).bearer(reply.json()["access_token"].as_str().unwrap())
+}
+
+fn gather(from: impl std::io::Read + Send + 'static, into: &Arc<Mutex<String>>) {
+    let into = Arc::clone(into);
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            let mut output = into.lock();
+            output.push_str(&line);
+            output.push('\n');
+        }
+    });
+}
