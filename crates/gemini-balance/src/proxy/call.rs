@@ -13,6 +13,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 use hyper::body::Incoming;
 
+use crate::admission::Reservation;
 use crate::app::App;
 use crate::proxy::error::ProxyError;
 use crate::proxy::exchange::Exchange;
@@ -41,6 +42,8 @@ pub(super) struct Call {
     /// Header fields without a credential.
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// The memory of the body, needed only for as long as it may be sent once more.
+    _reservation: Reservation,
     /// Whether the gateway asked for the usage event and must keep it from the caller.
     pub(super) is_usage_ours: bool,
 }
@@ -70,7 +73,7 @@ pub(super) async fn prepare(
         idle: Duration::from_millis(app.config.limits.body_idle_timeout_ms),
     };
     let (body, reservation) = read_body(head, body, limits, &app.body_budget).await?;
-    exchange.hold_body(reservation, body.len());
+    exchange.note_body(body.len());
 
     let query = head.uri.query().unwrap_or_default();
     let told = read(target, head, query, &body)?;
@@ -88,6 +91,7 @@ pub(super) async fn prepare(
         path_and_query: path_and_query(&target.path, query),
         headers: headers::to_upstream(&head.headers),
         body: rewritten(body, &rewrite)?,
+        _reservation: reservation,
         is_usage_ours: rewrite.include_usage,
         model: if told.model.is_empty() { NO_MODEL.to_owned() } else { told.model },
     })

@@ -1,8 +1,8 @@
 //! An exchange: one admitted request until its last byte, and the owner of its fate.
 //!
 //! Whatever happens, and also when the future or the body that owns it is simply dropped, an
-//! exchange ends exactly once: the key goes back with a verdict, the permit and the memory are
-//! free again, and exactly one log row is marked final.
+//! exchange ends exactly once: the key goes back with a verdict, the permit is free again, and
+//! exactly one log row is marked final.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use dialect::path::Target;
 use dialect::{Dialect, Op, Usage};
 use keypool::Verdict;
 
-use crate::admission::{Permit, Reservation};
+use crate::admission::Permit;
 use crate::app::App;
 use crate::log_row::{LogRow, Tokens};
 use crate::metrics::{Ended, Operation, Provider};
@@ -45,7 +45,6 @@ pub(super) struct Exchange {
     subject: Subject,
     began_ms: u64,
     permit: Option<Permit>,
-    reservation: Option<Reservation>,
     bytes_in: u64,
     attempts: u32,
     current: Option<Current>,
@@ -103,7 +102,6 @@ impl Exchange {
             subject,
             began_ms,
             permit: None,
-            reservation: None,
             bytes_in: 0,
             attempts: 0,
             current: None,
@@ -133,9 +131,8 @@ impl Exchange {
         self.permit = Some(permit);
     }
 
-    /// Keeps a body's memory for as long as it may be sent once more.
-    pub(super) fn hold_body(&mut self, reservation: Reservation, bytes: usize) {
-        self.reservation = Some(reservation);
+    /// Notes the size of the request's body.
+    pub(super) fn note_body(&mut self, bytes: usize) {
         self.bytes_in = bytes as u64;
     }
 
@@ -317,7 +314,6 @@ impl Exchange {
         );
         self.app.journal.record(LogRow { is_final: true, ..row });
         self.permit = None;
-        self.reservation = None;
     }
 }
 

@@ -2,7 +2,7 @@
 //! the log has exactly one final row.
 
 use dialect::Dialect;
-use fake_upstream::{Answer, Ending, Fault, Point, When};
+use fake_upstream::{Answer, Ending, Fault, Outcome, Point, UsageForm, When};
 use http::Method;
 use keypool::Verdict;
 use tokio::task::JoinSet;
@@ -118,6 +118,53 @@ async fn a_caller_who_leaves_between_two_tries_keeps_the_row_of_the_first() {
     assert_eq!(kinds, [(1, Some("quota_per_minute")), (2, Some("client_closed"))]);
     gateway.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_leaves_in_the_line_after_a_try_makes_that_row_the_last() {
+    for form in Form::ALL {
+        let keys = Setup::default().keys(["resting-key", "busy-key"]);
+        let gateway = keys.set("KEY_MAX_CONCURRENCY", 1).start().await;
+        gateway.upstream.on(When::any(), Answer::quota_per_minute(60));
+        let lease = gateway.lease_of("busy-key", MODEL).unwrap();
+
+        let mut asked = JoinSet::new();
+        let (client, body) = (gateway.client(form), form.body("hello"));
+        asked.spawn(async move { client.post(form.path(), &body).await });
+        eventually("it waits in line", async || gateway.app().pool.waiting() == 1).await;
+        drop(asked);
+        eventually("it has left", async || gateway.app().pool.waiting() == 0).await;
+        drop(lease);
+
+        let row = gateway.only_final_row().await;
+        assert_eq!((row.attempt, row.status), (1, Some(499)), "{form:?} {row:?}");
+        assert_eq!(row.error_kind.as_deref(), Some("client_closed"));
+        assert_eq!(gateway.rows().await.len(), 1);
+        assert_eq!(gateway.upstream.seen().len(), 1);
+        gateway.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_leaves_in_mid_stream_has_cost_the_tokens_so_far() {
+    for form in Form::EVENTS {
+        let gateway = Gateway::start().await;
+        let metered = Answer::usage(UsageForm::Each);
+        let stalled = Fault::Cut { at: Point::Events(2), ending: Ending::Stall };
+        gateway.upstream.on(When::any(), metered.with(stalled));
+
+        let mut stream = gateway.open(form).await;
+        stream.next().await.unwrap();
+        drop(stream);
+
+        gateway.upstream.wait_until(|seen| seen[0].outcome == GONE).await.unwrap();
+        let row = gateway.only_final_row().await;
+        assert_eq!((row.status, row.tokens.total), (Some(499), Some(10)), "{form:?} {row:?}");
+        gateway.close().await;
+    }
+}
+
+/// The upstream has seen its connection close behind two events.
+const GONE: Outcome = Outcome::ClientGone { sent_events: 2 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_who_leaves_after_the_last_event_has_everything() {

@@ -25,6 +25,7 @@ mod byte_fidelity;
 mod choosing;
 mod cooldown;
 mod disconnect;
+mod limits;
 mod outbound_proxy;
 mod paths_and_credentials;
 mod pool_rows;

@@ -292,6 +292,25 @@ async fn when_all_fail_after_heartbeats_there_is_one_error_event() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_leaves_during_the_heartbeats_lets_the_upstream_go() {
+    let gateway = Setup::default().set("HEARTBEAT_SECONDS", 0.05).start().await;
+    gateway.upstream.on(When::any(), Answer::stall());
+
+    for form in Form::EVENTS {
+        let mut stream = gateway.open(form).await;
+        let first = stream.next().await.unwrap();
+        assert!(first.starts_with(form.dialect().heartbeat()));
+        drop(stream);
+
+        gateway.upstream.wait_for_requests(|open| open == 0).await.unwrap();
+        let row = gateway.final_rows().await.pop().unwrap();
+        assert_eq!((row.status, row.error_kind.as_deref()), (Some(499), Some("client_closed")));
+    }
+    assert_eq!(gateway.upstream.seen().len(), Form::EVENTS.len());
+    gateway.close().await;
+}
+
 /// The events of a whole stream with the tokens in each.
 async fn events(gateway: &Gateway, form: Form) -> Vec<String> {
     gateway.upstream.clear();

@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::PATIENCE;
+use crate::support::{PATIENCE, Reply};
 
 /// A connection of bare bytes; dropping it closes it.
 #[derive(Debug)]
@@ -24,6 +26,39 @@ impl Wire {
     /// Sends bytes; a peer that has closed already is no failure, what it said is read next.
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = self.stream.write_all(bytes.as_ref()).await;
+    }
+
+    /// Closes the way out; the way in stays open.
+    pub(crate) async fn finish(&mut self) {
+        self.stream.shutdown().await.unwrap();
+    }
+
+    /// Reads until `text` has come, and returns everything received so far.
+    pub(crate) async fn read_until(&mut self, text: &str) -> String {
+        while !self.text().contains(text) {
+            let is_open = self.read().await;
+            assert!(is_open, "closed before {text:?}: {}", self.text());
+        }
+        self.text()
+    }
+
+    /// Reads one answer with a declared length; what came behind it is kept for the next.
+    pub(crate) async fn read_reply(&mut self) -> Reply {
+        let head = self.read_until("\r\n\r\n").await;
+        let head = head.split_once("\r\n\r\n").unwrap().0;
+        let mut lines = head.split("\r\n");
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines.map(|line| line.split_once(": ").unwrap()) {
+            headers.append(HeaderName::try_from(name).unwrap(), value.parse().unwrap());
+        }
+        let length: usize = headers["content-length"].to_str().unwrap().parse().unwrap();
+        let end = head.len() + "\r\n\r\n".len() + length;
+        while self.received.len() < end && self.read().await {}
+        let rest = self.received.split_off(end.min(self.received.len()));
+        let answer = std::mem::replace(&mut self.received, rest);
+        let body: Bytes = answer[head.len() + "\r\n\r\n".len()..].to_vec().into();
+        Reply { status, headers, is_cut: body.len() < length, body }
     }
 
     /// Reads until the peer closes, and returns everything received.
