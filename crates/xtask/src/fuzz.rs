@@ -11,6 +11,9 @@ use crate::{Outcome, step::Step, workspace};
 /// How long each target runs if nobody says otherwise, in seconds.
 pub(crate) const SECONDS: &str = "60";
 
+/// Short inputs are tried faster than long ones; one that takes ten seconds is a finding too.
+const LIMITS: &str = "-max_len=1024 -timeout=10 -print_final_stats=1";
+
 /// Runs every fuzz target in turn, each for as many seconds as `seconds` says.
 ///
 /// # Errors
@@ -26,7 +29,9 @@ pub(crate) fn fuzz(seconds: &str) -> Outcome {
             .into());
     }
     if !Step::nightly("fuzz --version").succeeds() {
-        return Err("fuzzing needs cargo-fuzz; `cargo install cargo-fuzz --locked` brings it".into());
+        return Err(
+            "fuzzing needs cargo-fuzz; `cargo install cargo-fuzz --locked` brings it".into()
+        );
     }
     for target in targets()? {
         let found = workspace::target()?.join("fuzz").join("corpus").join(&target);
@@ -37,7 +42,7 @@ pub(crate) fn fuzz(seconds: &str) -> Outcome {
             .argument(workspace::root().join("fuzz/corpus").join(&target))
             .words("--target-dir")
             .argument(workspace::target()?.join("fuzz"))
-            .words(&format!("-- -max_total_time={seconds} -print_final_stats=1"))
+            .words(&format!("-- -max_total_time={seconds} {LIMITS}"))
             .run()?;
     }
     Ok(())

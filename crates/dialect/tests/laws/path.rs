@@ -11,7 +11,8 @@ pub fn holds(input: &[u8]) {
     let method = words.next().unwrap_or_default();
     let asker = words.next().unwrap_or_default();
     let path = words.next().unwrap_or_default();
-    let asker = Asker { has_google_key: asker.contains('k'), has_google_client: asker.contains('c') };
+    let asker =
+        Asker { has_google_key: asker.contains('k'), has_google_client: asker.contains('c') };
 
     let _ = path::guess(path, &asker);
     match resolve(path, method, &asker) {

@@ -21,8 +21,8 @@ impl<'i> Pieces<'i> {
     fn cut(&self) -> Vec<&'i [u8]> {
         let mut pieces = Vec::new();
         let mut rest = self.stream;
-        // Lengths may all be zero, so there is an end to them.
-        for length in self.lengths.iter().cycle().take(self.stream.len() * 4) {
+        // Lengths may be zero, all of them even, so there is an end to them.
+        for length in self.lengths.iter().cycle().take(self.stream.len()) {
             let (piece, tail) = rest.split_at(usize::from(length % 16).min(rest.len()));
             pieces.push(piece);
             rest = tail;

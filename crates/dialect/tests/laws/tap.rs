@@ -22,28 +22,31 @@ pub fn holds(input: &[u8]) {
 /// What is known before the end and at the end, and the bytes that could have ended the stream.
 fn watched(dialect: Dialect, shape: Shape, chunks: &[&[u8]]) -> (Seen, Seen, Option<Vec<u8>>) {
     let mut tap = Tap::new(dialect, shape);
-    let mut last = tap.seen().clone();
+    let mut known = certain(tap.seen());
     for chunk in chunks {
         tap.see(chunk);
-        has_only_grown(&last, tap.seen());
-        last = tap.seen().clone();
+        known = grown(known, certain(tap.seen()));
     }
+    let last = tap.seen().clone();
     let closing = tap.closing_error(&ERROR);
     if shape != Shape::Json && !last.is_complete && !last.is_malformed {
         assert_eq!(closing.is_some(), last.at_boundary, "{shape:?}");
     }
     tap.end();
-    has_only_grown(&last, tap.seen());
+    grown(known, certain(tap.seen()));
     (last, tap.seen().clone(), closing)
 }
 
-/// Nothing that was seen is ever unseen.
-fn has_only_grown(before: &Seen, after: &Seen) {
-    assert!(before.events <= after.events);
-    assert!(after.usage.is_some() || before.usage.is_none());
-    assert!(after.error.is_some() || before.error.is_none());
-    assert!(after.is_finished || !before.is_finished);
-    assert!(after.has_content || !before.has_content);
-    assert!(after.is_malformed || !before.is_malformed);
-    assert!(after.is_complete || !before.is_complete);
+/// What once seen is never unseen.
+fn certain(seen: &Seen) -> (u64, [bool; 6]) {
+    let has_usage = seen.usage.is_some();
+    let has_error = seen.error.is_some();
+    let Seen { is_finished, has_content, is_malformed, is_complete, .. } = *seen;
+    (seen.events, [has_usage, has_error, is_finished, has_content, is_malformed, is_complete])
+}
+
+fn grown(before: (u64, [bool; 6]), after: (u64, [bool; 6])) -> (u64, [bool; 6]) {
+    assert!(before.0 <= after.0, "{before:?} {after:?}");
+    assert!(before.1.iter().zip(after.1).all(|(before, after)| after || !before), "{after:?}");
+    after
 }
