@@ -14,6 +14,7 @@ mod ci;
 mod companion;
 mod crates;
 mod demo;
+mod faults;
 mod fuzz;
 mod http;
 mod run;
