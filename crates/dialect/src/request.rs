@@ -93,7 +93,7 @@ pub(crate) fn read<'a>(body: &'a [u8], show: impl FnMut(Member<'a>)) -> Result<&
 
 fn model(raw: &str) -> Option<String> {
     // The longest escape of a byte takes six.
-    if MODEL_BYTES_MAX * 6 + "\"models/\"".len() < raw.len() {
+    if (MODEL_BYTES_MAX + "models/".len()) * 6 + "\"\"".len() < raw.len() {
         return None;
     }
     let text: String = serde_json::from_str(raw).ok()?;
@@ -166,6 +166,15 @@ mod tests {
 
         assert_eq!(peek.model.as_deref(), Some("b"));
         assert!(!peek.is_stream);
+    }
+
+    #[test]
+    fn a_model_may_be_spelt_in_escapes_throughout() {
+        let model = "m".repeat(MODEL_BYTES_MAX);
+        let escaped: String =
+            format!("models/{model}").bytes().map(|byte| format!("\\u{byte:04x}")).collect();
+
+        assert_eq!(good(&format!(r#"{{"model":"{escaped}"}}"#)).model, Some(model));
     }
 
     #[test]

@@ -14,6 +14,8 @@ mod ci;
 mod companion;
 mod crates;
 mod demo;
+mod faults;
+mod fuzz;
 mod http;
 mod run;
 mod sdk;
@@ -35,6 +37,7 @@ cargo xtask <chore>
   demo [--check]     gateway and scripted upstream together, with keys and traffic;
                      --check runs the printed curl lines itself and ends
   tidy               the rules of the house that the compiler does not know
+  fuzz [SECONDS]     every fuzz target in turn, a minute each; needs nightly and cargo-fuzz
   ci                 the whole pipeline: format, tidy, clippy, docs, tests, licences";
 
 fn main() -> ExitCode {
@@ -59,6 +62,8 @@ fn chore(words: &[&str]) -> Outcome {
         ["demo"] => demo::stay(),
         ["demo", "--check"] => demo::check(),
         ["tidy"] => tidy::tidy(),
+        ["fuzz"] => fuzz::fuzz(fuzz::SECONDS),
+        ["fuzz", seconds] => fuzz::fuzz(seconds),
         ["ci"] => ci::ci(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");

@@ -28,6 +28,12 @@ impl Step {
         Self::new("cargo").words(words)
     }
 
+    /// As [`Step::cargo`], with the nightly toolchain.
+    pub(crate) fn nightly(words: &str) -> Self {
+        // Not `cargo +nightly`: the `cargo` that started this program knows no such word.
+        Self::new("rustup").words("run nightly cargo").words(words)
+    }
+
     /// Adds arguments, separated by spaces.
     pub(crate) fn words(mut self, words: &str) -> Self {
         self.command.args(words.split_whitespace());

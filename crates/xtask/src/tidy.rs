@@ -8,16 +8,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Outcome, arrows, crates, workspace};
+use crate::{Outcome, arrows, crates, faults, workspace};
 
-/// Checks the arrows between rooms, the arrows between crates, and the first line of every file.
+/// Checks the arrows between rooms, the arrows between crates, the first line of every file, and the
+/// page of faults.
 ///
 /// # Errors
 ///
 /// If there is a finding, or a file cannot be read.
 pub(crate) fn tidy() -> Outcome {
     let folder = workspace::root().join("crates");
-    let mut findings = Vec::new();
+    let mut findings = faults::findings()?;
     let mut sources_read = 0_usize;
     for name in crate_names(&folder)? {
         let manifest = fs::read_to_string(folder.join(&name).join("Cargo.toml"))?;

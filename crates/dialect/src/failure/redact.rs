@@ -35,8 +35,7 @@ fn split_at_key(text: &str) -> Option<(&str, &str, &str)> {
         let start = from + offset;
         let (before, found) = text.split_at(start);
         let (_, behind) = found.split_at(prefix.len());
-        let is_part = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-');
-        let length = behind.find(|char| !is_part(char)).unwrap_or(behind.len());
+        let length = key_length(behind);
         if TAIL_CHARS_MIN <= length {
             let (key, after) = found.split_at(prefix.len() + length);
             return Some((before, key, after));
@@ -44,6 +43,18 @@ fn split_at_key(text: &str) -> Option<(&str, &str, &str)> {
         from = start + prefix.len();
     }
     None
+}
+
+/// How far the characters of a key go. A dot ends it unless it is that of another key which begins
+/// inside this one: the two are taken for one, for the brief form of the first would spare the second.
+fn key_length(text: &str) -> usize {
+    let is_part = |at: usize, char: char| match char {
+        '_' | '-' => true,
+        '.' => text.get(..at).is_some_and(|before| before.ends_with("AQ")),
+        _ => char.is_ascii_alphanumeric(),
+    };
+    let end = text.char_indices().find(|(at, char)| !is_part(*at, *char));
+    end.map_or(text.len(), |(at, _)| at)
 }
 
 /// First four, last four. Keys are ASCII by shape.
@@ -66,6 +77,7 @@ mod tests {
             ),
             ("AQ.Ab8RN6LqZ_x-1234", "AQ.A...1234"),
             ("AIzaAIzaSyD1234wxyz,AQ.Ab8RN6Lq9876", "AIza...wxyz,AQ.A...9876"),
+            ("AIzaSyD1234wxAQ.Ab8RN6Lq9876!", "AIza...9876!"),
             ("AIza short AIzaSyD1234wxyz", "AIza short AIza...wxyz"),
             ("键AIzaSyD1234wxyz键", "键AIza...wxyz键"),
         ] {
