@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn main_is_read_by_the_name_of_the_library() {
-        check("main.rs", "use gemini_balance::app;", &[]);
+        check("main.rs", "use gemini_balance::cli;", &[]);
         check("main.rs", "use gemini_balance::store::Store;", &["1: `main` may not name `store`"]);
     }
 
