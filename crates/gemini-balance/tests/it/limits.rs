@@ -261,7 +261,7 @@ async fn the_wait_for_a_place_has_an_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_head_is_closed_at_its_limit() {
-    let gateway = Setup::default().set("HEADER_TIMEOUT_SECONDS", 0.2).start().await;
+    let gateway = Setup::default().set("HEADER_TIMEOUT_SECONDS", 0.5).start().await;
     let slow = async |before: String, part: &str| {
         let mut wire = gateway.wire().await;
         if !before.is_empty() {
@@ -289,24 +289,26 @@ async fn a_slow_head_is_closed_at_its_limit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_stops_is_given_up_before_anybody_is_asked() {
-    let gateway = Setup::default().set("BODY_IDLE_TIMEOUT_SECONDS", 0.2).start().await;
+    let gateway = Setup::default().set("BODY_IDLE_TIMEOUT_SECONDS", 0.3).start().await;
     let app = gateway.app();
 
-    for form in Form::ALL {
-        for (length, part) in [
-            ("content-length: 1000", ""),
-            ("content-length: 1000", "{\"half\":"),
-            ("transfer-encoding: chunked", "8\r\n{\"half\":\r\n"),
-        ] {
-            let mut wire = gateway.wire().await;
-            wire.send(head(&gateway, form, length)).await;
-            wire.send(part).await;
+    let parts = [
+        ("content-length: 1000", ""),
+        ("content-length: 1000", "{\"half\":"),
+        ("transfer-encoding: chunked", "8\r\n{\"half\":\r\n"),
+    ];
+    let cases = Form::ALL.into_iter().flat_map(|form| parts.map(|part| (form, part)));
 
-            let reply = wire.read_reply().await;
-            gateway.assert_error(&reply, form.dialect(), 408, "body_timeout");
-            assert_eq!(wire.read_to_end().await, "", "closed");
-        }
-    }
+    together(cases.map(async |(form, (length, part))| {
+        let mut wire = gateway.wire().await;
+        wire.send(head(&gateway, form, length)).await;
+        wire.send(part).await;
+
+        let reply = wire.read_reply().await;
+        gateway.assert_error(&reply, form.dialect(), 408, "body_timeout");
+        assert_eq!(wire.read_to_end().await, "", "closed");
+    }))
+    .await;
     assert_eq!(app.body_budget.free_bytes(), app.config.limits.body_budget_bytes as u64);
     assert!(gateway.upstream.seen().is_empty());
     gateway.close().await;
@@ -364,7 +366,7 @@ async fn requests_on_one_connection_are_judged_each_by_its_own_credential() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_request_is_refused_and_disturbs_nobody() {
-    let setup = Setup::default().set("HEADER_TIMEOUT_SECONDS", 0.2);
+    let setup = Setup::default().set("HEADER_TIMEOUT_SECONDS", 0.5);
     let gateway = setup.set("METRICS_PUBLIC", true).start().await;
     let many = (0..101).fold(String::new(), |mut fields, number| {
         // Writing into a string cannot fail.

@@ -6,7 +6,7 @@ use fake_upstream::{Answer, Ending, Fault, Options, Outcome, Point, Step, UsageF
 use gemini_balance::store::log_pages::LogEntry;
 use serde_json::Value;
 
-use crate::support::{Form, Gateway, Reply, Setup};
+use crate::support::{Form, Gateway, Reply, Setup, together};
 
 /// Each event of a whole stream tells the tokens, so that a broken one has told some.
 fn metered() -> Options {
@@ -104,9 +104,8 @@ async fn a_stream_that_only_its_connection_ends_is_not_taken_for_whole() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_falls_silent_is_ended_after_the_idle_limit() {
-    let gateway = Setup::default().set("STREAM_IDLE_TIMEOUT_SECONDS", 0.15).start().await;
-
-    for form in Form::EVENTS {
+    together(Form::EVENTS.map(async |form| {
+        let gateway = Setup::default().set("STREAM_IDLE_TIMEOUT_SECONDS", 0.3).start().await;
         let whole = events(&gateway, form).await;
         for count in [1, 2] {
             let stall = Fault::Cut { at: Point::Events(count), ending: Ending::Stall };
@@ -119,8 +118,9 @@ async fn a_stream_that_falls_silent_is_ended_after_the_idle_limit() {
             let left = |seen: &[_]| is_left_after(seen, count);
             gateway.upstream.wait_until(left).await.unwrap();
         }
-    }
-    gateway.close().await;
+        gateway.close().await;
+    }))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -147,7 +147,7 @@ async fn an_error_of_the_upstreams_inside_a_stream_passes_as_it_came_and_once() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_before_any_content_goes_to_the_next_key() {
-    for form in Form::EVENTS {
+    together(Form::EVENTS.map(async |form| {
         for answer in [
             Answer::error_event_after(0, 503),
             Answer::bare_error_after(0, 503),
@@ -165,7 +165,8 @@ async fn an_error_before_any_content_goes_to_the_next_key() {
             assert_ne!(seen[0].key, seen[1].key);
             gateway.close().await;
         }
-    }
+    }))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -234,27 +235,26 @@ async fn a_late_stream_begins_with_heartbeats_and_is_whole_all_the_same() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_pauses_gets_heartbeats_between_its_events() {
-    let gateway = Setup::default().set("HEARTBEAT_SECONDS", 0.05).start().await;
     let slow = Options { chunks: 2, pace_ms: 200, ..metered() };
 
-    for form in Form::EVENTS {
-        gateway.upstream.clear();
+    together(Form::EVENTS.map(async |form| {
+        let gateway = Setup::default().set("HEARTBEAT_SECONDS", 0.05).start().await;
         gateway.upstream.on(When::any(), Answer::from(Options { chunks: 2, ..metered() }));
-        let plain = gateway.ask(form).await;
+        let plain = gateway.ask_upstream(form).await;
         let (reply, _) = broken(&gateway, form, slow.clone().into()).await;
 
         let beat = std::str::from_utf8(form.dialect().heartbeat()).unwrap();
         assert!(reply.body.len() > plain.body.len(), "{form:?}: {}", reply.text());
         assert_eq!(reply.events(), plain.events(), "{form:?}: {beat:?} only between events");
-    }
-    gateway.close().await;
+        gateway.close().await;
+    }))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_heartbeats_the_next_key_still_serves() {
-    let gateway = Setup::default().set("HEARTBEAT_SECONDS", 0.05).start().await;
-
-    for form in Form::EVENTS {
+    together(Form::EVENTS.map(async |form| {
+        let gateway = Setup::default().set("HEARTBEAT_SECONDS", 0.05).start().await;
         for answer in [late_failure(Step::Reset), late_refusal(503), late_refusal(429)] {
             let whole = events(&gateway, form).await.concat();
             gateway.upstream.clear_seen();
@@ -266,13 +266,14 @@ async fn after_heartbeats_the_next_key_still_serves() {
             assert!(gateway.final_rows().await.pop().unwrap().is_success);
             gateway.app().pool.reset_all();
         }
-    }
-    gateway.close().await;
+        gateway.close().await;
+    }))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn when_all_fail_after_heartbeats_there_is_one_error_event() {
-    for form in Form::EVENTS {
+    together(Form::EVENTS.map(async |form| {
         for (answer, status, code) in [
             (late_failure(Step::Reset), 502, "upstream_fault"),
             (late_refusal(503), 503, "upstream_status"),
@@ -289,7 +290,8 @@ async fn when_all_fail_after_heartbeats_there_is_one_error_event() {
             assert!(!gateway.only_final_row().await.is_success);
             gateway.close().await;
         }
-    }
+    }))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -311,11 +313,11 @@ async fn a_caller_who_leaves_during_the_heartbeats_lets_the_upstream_go() {
     gateway.close().await;
 }
 
-/// The events of a whole stream with the tokens in each.
+/// The events of a whole stream with the tokens in each, as the upstream sends them.
 async fn events(gateway: &Gateway, form: Form) -> Vec<String> {
     gateway.upstream.clear();
     gateway.upstream.on(When::any(), Answer::from(metered()));
-    let text = gateway.ask(form).await.text();
+    let text = gateway.ask_upstream(form).await.text();
     let end = if form.dialect() == Dialect::Gemini { "\r\n\r\n" } else { "\n\n" };
     text.split_inclusive(end).map(str::to_owned).collect()
 }

@@ -15,6 +15,7 @@ const KEYS: [&str; 5] =
 const ONLY: &str = "the-only-service-key";
 
 /// What goes wrong, how the log calls it, and what the caller is told when nothing else helps.
+#[derive(Clone)]
 struct Trouble {
     answer: Answer,
     kind: &'static str,
@@ -54,7 +55,8 @@ async fn a_fault_is_tried_elsewhere_up_to_three_times_and_then_told() {
         code: "upstream_status",
     });
 
-    together(troubles.into_iter().map(|trouble| check_trouble(trouble, Form::ALL.to_vec()))).await;
+    let check = |trouble| check_trouble(Setup::default(), trouble, &Form::ALL);
+    together(troubles.into_iter().map(check)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,8 +75,8 @@ async fn a_body_that_is_not_whole_is_tried_elsewhere() {
         },
     ];
 
-    together(troubles.into_iter().map(|trouble| check_trouble(trouble, Form::WHOLE.to_vec())))
-        .await;
+    let check = |trouble| check_trouble(Setup::default(), trouble, &Form::WHOLE);
+    together(troubles.into_iter().map(check)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -85,17 +87,22 @@ async fn silence_is_tried_elsewhere_up_to_three_times_and_then_told() {
         silent(Answer::stall_after(0), "first_event_timeout"),
     ];
 
-    let forms = vec![Form::Chat, Form::GenerateStream];
-    together(troubles.into_iter().map(|trouble| check_trouble(trouble, forms.clone()))).await;
+    let forms = [Form::Chat, Form::GenerateStream];
+    let cases = forms.into_iter().flat_map(|form| troubles.clone().map(|trouble| (trouble, form)));
+    together(cases.map(async |(trouble, form)| {
+        let setup = Setup::default().set("ATTEMPT_TIMEOUT_SECONDS", 0.4);
+        let setup = setup.set("STREAM_IDLE_TIMEOUT_SECONDS", 0.4);
+        check_trouble(setup, trouble, &[form]).await;
+    }))
+    .await;
 }
 
 /// Checks a fault of one key, and the same fault of all.
-async fn check_trouble(trouble: Trouble, forms: Vec<Form>) {
-    let setup = Setup::default().keys(KEYS).set("ATTEMPT_TIMEOUT_SECONDS", 0.3);
-    let gateway = setup.set("STREAM_IDLE_TIMEOUT_SECONDS", 0.3).start().await;
+async fn check_trouble(setup: Setup, trouble: Trouble, forms: &[Form]) {
+    let gateway = setup.keys(KEYS).start().await;
     let Trouble { answer, kind, status, code } = trouble;
 
-    for form in forms {
+    for &form in forms {
         gateway.upstream.clear();
         gateway.upstream.clear_seen();
         // No connection is used twice: on one that had rested, a fault may be replayed unnoticed.
@@ -140,9 +147,7 @@ async fn the_last_status_of_the_upstream_is_passed_on_in_its_words() {
         gateway.close().await;
     };
 
-    for code in [500, 502, 503, 504, 529] {
-        check(code).await;
-    }
+    together([500, 502, 503, 504, 529].map(check)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -196,8 +201,9 @@ async fn a_key_that_is_refused_makes_way_for_the_next() {
     ];
 
     together(cases.into_iter().map(|(answer, state, bucket)| async move {
+        let gateway = Gateway::start().await;
         for form in Form::ALL {
-            let gateway = Gateway::start().await;
+            gateway.upstream.clear_seen();
             gateway.upstream.on(When::any().times(1), answer.clone());
 
             let reply = gateway.ask(form).await;
@@ -213,8 +219,9 @@ async fn a_key_that_is_refused_makes_way_for_the_next() {
                 let word = known.iter().find(|(model, _)| model == MODEL);
                 assert_eq!(word.map_or("ready", |(_, word)| *word), bucket, "{answer:?}");
             }
-            gateway.close().await;
+            gateway.app().pool.reset_all();
         }
+        gateway.close().await;
     }))
     .await;
 }
@@ -242,27 +249,29 @@ async fn a_key_that_the_upstream_repeats_reaches_nobody() {
     let repeating =
         format!(r#"{{"error":{{"code":400,"message":"bad key {secret}","status":"X"}}}}"#);
 
-    for form in Form::ALL {
-        for answer in [
-            Answer::suspended(),
-            Answer::json(400, repeating.clone()),
-            Answer::json(503, repeating.clone()),
-            Answer::json(200, repeating.clone()),
-        ] {
-            let gateway = Setup::default().keys([secret]).start().await;
-            gateway.upstream.on(When::any(), answer);
-
+    let answers = [
+        Answer::suspended(),
+        Answer::json(400, repeating.clone()),
+        Answer::json(503, repeating.clone()),
+        Answer::json(200, repeating),
+    ];
+    together(answers.map(async |answer| {
+        let gateway = Setup::default().keys([secret]).start().await;
+        gateway.upstream.on(When::any(), answer);
+        for form in Form::ALL {
             let reply = gateway.ask(form).await;
 
             assert!(!reply.status.is_success());
             gateway.assert_discreet(&reply.text());
-            let rows = format!("{:?}", gateway.rows().await);
-            assert!(!rows.contains(secret), "{rows}");
             let views = format!("{:?}", gateway.app().pool.views());
             assert!(!views.contains(secret), "{views}");
-            gateway.close().await;
+            gateway.app().pool.reset_all();
         }
-    }
+        let rows = format!("{:?}", gateway.rows().await);
+        assert!(!rows.contains(secret), "{rows}");
+        gateway.close().await;
+    }))
+    .await;
     assert!(spoken.contains("attempt failed"), "the log was heard");
     assert!(!spoken.contains(secret));
 }
@@ -334,7 +343,7 @@ async fn a_429_adds_no_pause() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_single_key_is_tried_again_after_a_passing_fault() {
-    for form in Form::ALL {
+    together(Form::ALL.map(async |form| {
         let gateway = Setup::default().keys([ONLY]).start().await;
         gateway.upstream.on(When::any().times(1), Answer::overloaded());
         gateway.upstream.on(When::any().times(1), Answer::reset());
@@ -347,7 +356,8 @@ async fn a_single_key_is_tried_again_after_a_passing_fault() {
         assert!(seen.iter().all(|one| one.key.as_deref() == Some(ONLY)));
         assert!(seen.iter().all(|one| one.body == seen[0].body));
         gateway.close().await;
-    }
+    }))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
