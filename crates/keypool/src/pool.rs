@@ -141,11 +141,12 @@ impl Pool {
         Ok(self.lend(id, model, now))
     }
 
-    /// When the first key returns that may serve the model and was not tried; nothing if time alone brings
-    /// none back.
+    /// When the first key may return that may serve the model and was not tried; nothing if time alone brings
+    /// none back. A key that must pass a health check first may return as soon as its rest is over.
     pub fn next_return(&mut self, model: &str, tried: &[KeyId], now: Time) -> Option<Time> {
         self.advance(now);
-        choice::soonest_return(&self.roster, model, tried)
+        let at = choice::soonest_return(&self.roster, model, tried)?;
+        Some(Time::from_millis(at.as_millis().saturating_sub(self.policy.proving_ms_max())))
     }
 
     /// Lends one particular key, under the same conditions.
@@ -275,7 +276,6 @@ impl Pool {
     /// Whether a request may make one more try after a fault of the upstream. While many keys fail alike this
     /// takes one retry from the pool's budget; a sick key among healthy ones costs the callers of others nothing.
     pub fn may_retry(&mut self, now: Time) -> bool {
-        let now = self.advance(now);
         self.watch.trouble().is_none() || self.retry_budget.take(now)
     }
 

@@ -329,7 +329,7 @@ async fn a_cooled_key_is_checked_before_it_serves_when_that_is_wanted() {
         .set("API_KEY_FAILURE_THRESHOLD", 1)
         .set("API_KEY_COOL_DOWN_SECONDS", 0.05)
         .set("CHECK_HEALTH_AFTER_COOL_DOWN", true)
-        .set("CHECK_HEALTH_TIME_INTERVAL_SECONDS", 1)
+        .set("CHECK_HEALTH_TIME_INTERVAL_SECONDS", 5)
         .set("MAX_RETRIES", 1)
         .start()
         .await;
