@@ -69,9 +69,10 @@ impl Connection {
             return self.play(&plan).await == Outcome::Answered;
         }
         let call = Call::new(request);
+        // Whoever sees the request knows that its rule is taken, and may add another.
+        let plan = self.plan(&call, shared);
         let exchange = shared.records.begin(&call, self.number, self.requests);
         self.requests += 1;
-        let plan = self.plan(&call, shared);
         drop(call);
         let outcome = self.play(&plan).await;
         exchange.end(outcome);

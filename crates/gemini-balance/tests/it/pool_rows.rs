@@ -105,7 +105,7 @@ async fn check_passed_on<const N: usize>(rows: [(u16, Answer); N]) {
 }
 
 async fn gateway(clock: &Clock) -> Gateway {
-    Setup::default().clock(clock).set("ATTEMPT_TIMEOUT_SECONDS", 0.2).start().await
+    Setup::default().clock(clock).set("ATTEMPT_TIMEOUT_SECONDS", 0.6).start().await
 }
 
 fn assert_rests(gateway: &Gateway, key: &str, rests: Rests, name: &str) {

@@ -105,7 +105,7 @@ async fn a_stream_that_only_its_connection_ends_is_not_taken_for_whole() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_falls_silent_is_ended_after_the_idle_limit() {
     together(Form::EVENTS.map(async |form| {
-        let gateway = Setup::default().set("STREAM_IDLE_TIMEOUT_SECONDS", 0.3).start().await;
+        let gateway = Setup::default().set("STREAM_IDLE_TIMEOUT_SECONDS", 0.6).start().await;
         let whole = events(&gateway, form).await;
         for count in [1, 2] {
             let stall = Fault::Cut { at: Point::Events(count), ending: Ending::Stall };

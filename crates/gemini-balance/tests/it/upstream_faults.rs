@@ -90,8 +90,8 @@ async fn silence_is_tried_elsewhere_up_to_three_times_and_then_told() {
     let forms = [Form::Chat, Form::GenerateStream];
     let cases = forms.into_iter().flat_map(|form| troubles.clone().map(|trouble| (trouble, form)));
     together(cases.map(async |(trouble, form)| {
-        let setup = Setup::default().set("ATTEMPT_TIMEOUT_SECONDS", 0.4);
-        let setup = setup.set("STREAM_IDLE_TIMEOUT_SECONDS", 0.4);
+        let setup = Setup::default().set("ATTEMPT_TIMEOUT_SECONDS", 1);
+        let setup = setup.set("STREAM_IDLE_TIMEOUT_SECONDS", 1);
         check_trouble(setup, trouble, &[form]).await;
     }))
     .await;
