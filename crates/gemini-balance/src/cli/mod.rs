@@ -76,6 +76,9 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Doctor => doctor::run(&config, &clock).await,
         }
     });
+    // Whatever had to come to its end has. What still runs, such as a caller who does not read or
+    // everything after a second signal, ends with the process.
+    runtime.shutdown_background();
     match outcome {
         Ok(code) => code,
         Err(error) => {
