@@ -2,8 +2,9 @@
 //!
 //! Every worker has its own listener on the same port and its own loop. A connection has a
 //! deadline for its header, a cap on its header block, a limit for a caller that does not read,
-//! and an end when the shutdown begins. Running out of descriptors pauses accepting instead of
-//! spinning or dying.
+//! and an end when the shutdown begins. While the last requests end, newcomers are still let in:
+//! a load balancer must hear that the gateway is leaving, and a caller is told to come again.
+//! Running out of descriptors pauses accepting instead of spinning or dying.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -16,10 +17,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Barrier;
 use tokio_util::task::TaskTracker;
 
 use crate::app::Worker;
-use crate::connections::OpenConnection;
 use crate::router;
 use crate::stall::StallGuard;
 
@@ -31,6 +32,8 @@ const HEADERS_MAX: usize = 100;
 const BACKLOG: i32 = 1_024;
 /// How long accepting pauses when the process or the system has no descriptor left.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+/// How long a connection that is open when its door closes may still begin a request.
+const LAST_REQUEST: Duration = Duration::from_millis(200);
 
 /// Binds one listener per worker to the same address; port 0 takes a free one.
 ///
@@ -59,27 +62,65 @@ fn bind_shared(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
     Ok(socket.into())
 }
 
-/// Accepts connections until the shutdown begins, then waits until theirs have ended.
+/// Serves connections until the shutdown begins, then until the requests under way on this worker
+/// and on the others have ended.
 ///
 /// # Errors
 ///
 /// The listener could not be handed to the runtime.
-pub async fn serve(worker: Arc<Worker>, listener: std::net::TcpListener) -> std::io::Result<()> {
+pub async fn serve(
+    worker: Arc<Worker>,
+    listener: std::net::TcpListener,
+    workers: Arc<Barrier>,
+) -> std::io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
-    let tasks = TaskTracker::new();
-    let draining = worker.app.lifecycle.draining().clone();
+    let (callers, newcomers) = (TaskTracker::new(), TaskTracker::new());
+    tokio::select! {
+        biased;
+        () = worker.app.lifecycle.draining().cancelled() => {}
+        () = accept(&worker, &listener, &callers, Door::Open) => {}
+    }
+    callers.close();
+    // Listeners that share a port close together: one that closed alone would take those who
+    // stand in its queue with it.
+    let last = async {
+        callers.wait().await;
+        workers.wait().await;
+    };
+    tokio::select! {
+        biased;
+        () = accept(&worker, &listener, &newcomers, Door::Closing) => {}
+        _ = last => {}
+    }
+    drop(listener);
+    newcomers.close();
+    // Whoever has not asked by then will not be told.
+    drop(tokio::time::timeout(LAST_REQUEST, newcomers.wait()).await);
+    Ok(())
+}
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    /// Any number of requests.
+    Open,
+    /// One request, which is told that the gateway is leaving.
+    Closing,
+}
+
+/// Accepts connections for as long as it is polled.
+async fn accept(worker: &Arc<Worker>, listener: &TcpListener, tasks: &TaskTracker, door: Door) {
     loop {
-        let accepted = tokio::select! {
-            biased;
-            () = draining.cancelled() => break,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
+        match listener.accept().await {
             Ok((stream, peer)) => {
                 let limit = worker.app.config.limits.connections_max;
                 // Beyond the limit the connection is closed at once: cheaper than any answer.
                 if let Some(open) = worker.app.connections.try_open(limit) {
-                    tasks.spawn(connection(Arc::clone(&worker), stream, peer, open));
+                    let worker = Arc::clone(worker);
+                    tasks.spawn(async move {
+                        connection(worker, stream, peer, door).await;
+                        drop(open);
+                    });
                 }
             }
             Err(error) if is_of_one_connection(&error) => {}
@@ -89,10 +130,6 @@ pub async fn serve(worker: Arc<Worker>, listener: std::net::TcpListener) -> std:
             }
         }
     }
-    drop(listener);
-    tasks.close();
-    tasks.wait().await;
-    Ok(())
 }
 
 /// Whether an error of `accept` concerns only the connection that was about to come in.
@@ -104,12 +141,7 @@ fn is_of_one_connection(error: &std::io::Error) -> bool {
     )
 }
 
-async fn connection(
-    worker: Arc<Worker>,
-    stream: TcpStream,
-    peer: SocketAddr,
-    _open: OpenConnection,
-) {
+async fn connection(worker: Arc<Worker>, stream: TcpStream, peer: SocketAddr, door: Door) {
     // Small chunks of a stream leave at once.
     if stream.set_nodelay(true).is_err() {
         return;
@@ -121,18 +153,34 @@ async fn connection(
     let header_timeout = Duration::from_millis(config.limits.header_timeout_ms);
     let service = service_fn(|request| {
         let worker = Arc::clone(&worker);
-        async move { Ok::<_, Infallible>(router::route(worker, peer, request).await) }
+        async move {
+            Ok::<_, Infallible>(match door {
+                Door::Open => router::route(worker, peer, request).await,
+                Door::Closing => router::turn_away(&worker.app, request),
+            })
+        }
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
+        .keep_alive(door == Door::Open)
         .header_read_timeout(header_timeout)
         .max_headers(HEADERS_MAX)
         .max_header_size(HEADER_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service);
     let mut serving = pin!(serving);
+    let leaving = async {
+        match door {
+            // A request may be on its way to a connection that stands.
+            Door::Open => {
+                draining.cancelled().await;
+                tokio::time::sleep(LAST_REQUEST).await;
+            }
+            Door::Closing => std::future::pending().await,
+        }
+    };
     let outcome = tokio::select! {
         outcome = serving.as_mut() => outcome,
-        () = draining.cancelled() => {
+        () = leaving => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }

@@ -9,11 +9,12 @@ use std::task::Poll;
 
 use axum::extract::ConnectInfo;
 use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tower_service::Service;
 
-use crate::app::Worker;
+use crate::app::{App, Worker};
 use crate::health;
 use crate::proxy::{self, ProxyBody};
 
@@ -33,17 +34,46 @@ pub(crate) async fn route(
     });
     let mut response = answered.await.unwrap_or_else(|Panicked| {
         worker.app.metrics.panic_caught();
-        let mut response = Response::new(ProxyBody::whole(Bytes::from_static(
-            br#"{"error":{"code":500,"message":"The gateway failed on this request.","status":"INTERNAL"}}"#,
-        )));
-        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-        response
+        plain_error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            r#"{"error":{"code":500,"message":"The gateway failed on this request.","status":"INTERNAL"}}"#,
+        )
     });
+    if worker.app.lifecycle.is_draining() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    with_constant_headers(response)
+}
+
+/// What every answer carries.
+fn with_constant_headers(mut response: Response<ProxyBody>) -> Response<ProxyBody> {
     let headers = response.headers_mut();
     for (name, value) in [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer")]
     {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
+    response
+}
+
+/// Answers a request that came after the shutdown had begun.
+pub(crate) fn turn_away(app: &App, request: Request<Incoming>) -> Response<ProxyBody> {
+    let (head, _) = request.into_parts();
+    with_constant_headers(match head.uri.path() {
+        "/health" | "/healthz" => health::alive().map(ProxyBody::whole),
+        "/ready" | "/readyz" => health::ready(app).map(ProxyBody::whole),
+        path if is_control(path) => plain_error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            r#"{"detail":"The gateway is restarting. Try again shortly."}"#,
+        ),
+        _ => proxy::turn_away(app, &head),
+    })
+}
+
+/// An error in words of our own, for where no dialect is spoken.
+fn plain_error(status: StatusCode, body: &'static str) -> Response<ProxyBody> {
+    let mut response = Response::new(ProxyBody::whole(Bytes::from_static(body.as_bytes())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
@@ -67,13 +97,10 @@ async fn control(
     match answering.await {
         Ok(Ok(response)) => response.map(ProxyBody::Control),
         Ok(Err(infallible)) => match infallible {},
-        Err(_) => {
-            let mut response = Response::new(ProxyBody::whole(Bytes::from_static(
-                br#"{"detail":"The gateway failed on this request."}"#,
-            )));
-            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            response
-        }
+        Err(_) => plain_error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            r#"{"detail":"The gateway failed on this request."}"#,
+        ),
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
+use tokio::sync::Barrier;
 use tokio_util::task::TaskTracker;
 
 use crate::admin;
@@ -122,12 +123,14 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
     }
     let control = admin::router(Arc::clone(&app));
     let mut workers = Vec::with_capacity(listeners.len());
+    let barrier = Arc::new(Barrier::new(listeners.len()));
     for (number, listener) in listeners.into_iter().enumerate() {
         let seat = Seat {
             app: Arc::clone(&app),
             way_out: way_out.clone(),
             control: control.clone(),
             control_runtime: Handle::current(),
+            workers: Arc::clone(&barrier),
         };
         let thread = std::thread::Builder::new()
             .name(format!("worker-{number}"))
@@ -202,6 +205,7 @@ struct Seat {
     way_out: WayOut,
     control: axum::Router,
     control_runtime: Handle,
+    workers: Arc<Barrier>,
 }
 
 impl Seat {
@@ -222,7 +226,8 @@ impl Seat {
             control: self.control,
             control_runtime: self.control_runtime,
         });
-        if let Err(error) = runtime.block_on(listener::serve(Arc::clone(&worker), listener)) {
+        let serving = listener::serve(Arc::clone(&worker), listener, self.workers);
+        if let Err(error) = runtime.block_on(serving) {
             tracing::error!(%error, "a worker cannot listen; the gateway shuts down");
             worker.app.lifecycle.drain();
         }

@@ -63,20 +63,21 @@ async fn add(
     common: Common,
     clock: &Clock,
 ) -> anyhow::Result<ExitCode> {
-    let lines = if keys.is_empty() { read_lines()? } else { keys };
+    let (numbers, lines): (Vec<usize>, Vec<String>) =
+        if keys.is_empty() { read_lines()? } else { (1..).zip(keys).unzip() };
     let now_ms = clock.wall_ms();
     let results = service_keys::add(&data.store, &data.vault, None, lines, common, now_ms).await?;
     let mut counts = (0, 0, 0);
-    for (number, result) in results.iter().enumerate() {
+    for (number, result) in numbers.iter().zip(&results) {
         match result {
             LineResult::Added { .. } => counts.0 += 1,
             LineResult::Duplicate { brief, .. } => {
                 counts.1 += 1;
-                say(&format!("line {}: {brief} is there already", number + 1));
+                say(&format!("line {number}: {brief} is there already"));
             }
             LineResult::Invalid { reason } => {
                 counts.2 += 1;
-                say(&format!("line {}: {reason}", number + 1));
+                say(&format!("line {number}: {reason}"));
             }
         }
     }
@@ -85,15 +86,15 @@ async fn add(
     Ok(if invalid == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Lines from standard input, without the blank ones.
-fn read_lines() -> anyhow::Result<Vec<String>> {
+/// Lines from standard input without the blank ones, and their numbers there.
+fn read_lines() -> anyhow::Result<(Vec<usize>, Vec<String>)> {
     let mut text = String::new();
     if std::io::stdin().is_terminal() {
         say("One key per line; end with Ctrl-D:");
     }
     std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
-    let lines = text.lines().filter(|line| !line.trim().is_empty());
-    Ok(lines.map(str::to_owned).collect())
+    let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+    Ok(lines.map(|(number, line)| (number, line.to_owned())).unzip())
 }
 
 async fn list(data: &Data, config: &Config, clock: &Clock) -> anyhow::Result<ExitCode> {

@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::Context;
+
 use crate::cli::say;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -39,7 +41,8 @@ pub(super) async fn run(
 
 async fn add(data: &Data, name: String, note: String, clock: &Clock) -> anyhow::Result<ExitCode> {
     let keys = UserKeys::load(data.store.clone(), Arc::clone(&data.vault)).await?;
-    let (row, secret) = keys.create(name, note, None, clock.wall_ms()).await?;
+    let refused = format!("no user key was made for {name}");
+    let (row, secret) = keys.create(name, note, None, clock.wall_ms()).await.context(refused)?;
     say(&format!("{} (shown only now): {}", row.name, secret.expose()));
     Ok(ExitCode::SUCCESS)
 }

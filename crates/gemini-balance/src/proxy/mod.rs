@@ -22,7 +22,7 @@ use std::time::Duration;
 
 pub(crate) use body::ProxyBody;
 use call::Call;
-use dialect::path::Target;
+use dialect::path::{PathError, Target};
 use dialect::{Dialect, Shape};
 use error::ProxyError;
 use exchange::{Exchange, Subject};
@@ -64,6 +64,16 @@ pub(crate) async fn forward(
     response
 }
 
+/// Tells whoever asks that the gateway is leaving; nobody is looked up and nothing is logged.
+pub(crate) fn turn_away(app: &App, head: &Parts) -> Response<ProxyBody> {
+    let error = ProxyError::Draining;
+    app.metrics.request_refused(error.code());
+    let (dialect, _) = resolve(head);
+    let mut response = error.response(dialect).map(ProxyBody::whole);
+    response.headers_mut().insert(REQUEST_ID, request_id_value(app.request_ids.next()));
+    response
+}
+
 /// Answers one request of a known caller, or refuses it.
 async fn proxied(
     worker: &Arc<Worker>,
@@ -94,12 +104,7 @@ async fn proxied(
 
 /// What is asked and by whom, or the refusal in the dialect of the path.
 fn admissible(app: &App, head: &Parts) -> Result<(Target, Arc<UserKey>), (Dialect, ProxyError)> {
-    let asker = caller::asker(head);
-    let target = dialect::path::resolve(head.uri.path(), head.method.as_str(), &asker);
-    let dialect = match &target {
-        Ok(target) => target.dialect,
-        Err(_) => dialect::path::guess(head.uri.path(), &asker),
-    };
+    let (dialect, target) = resolve(head);
     if !METHODS.contains(&head.method) {
         return Err((dialect, ProxyError::MethodNotAllowed));
     }
@@ -113,6 +118,17 @@ fn admissible(app: &App, head: &Parts) -> Result<(Target, Arc<UserKey>), (Dialec
         })
         .map_err(|error| (dialect, error))?;
     Ok((target, caller))
+}
+
+/// What is asked, and the dialect in which a refusal is understood.
+fn resolve(head: &Parts) -> (Dialect, Result<Target, PathError>) {
+    let asker = caller::asker(head);
+    let target = dialect::path::resolve(head.uri.path(), head.method.as_str(), &asker);
+    let dialect = match &target {
+        Ok(target) => target.dialect,
+        Err(_) => dialect::path::guess(head.uri.path(), &asker),
+    };
+    (dialect, target)
 }
 
 /// Serves an admitted request.

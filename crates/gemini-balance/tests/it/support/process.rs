@@ -1,10 +1,11 @@
 //! The real program as a process of its own: its output, its signals, its exit code.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Seek, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -16,6 +17,8 @@ use crate::support::{Client, PASSWORD, PATIENCE};
 pub(crate) struct Process {
     child: Child,
     output: Arc<Mutex<String>>,
+    /// Those who gather the output, until both its ends are closed.
+    gathering: Vec<JoinHandle<()>>,
 }
 
 impl Process {
@@ -26,21 +29,40 @@ impl Process {
 
     /// Runs a command of the program.
     pub(crate) fn run(directory: &Path, command: &[&str], settings: &[(&str, &str)]) -> Self {
+        Self::spawn(directory, command, settings, Stdio::null())
+    }
+
+    /// Runs a command of the program that finds this on its standard input.
+    pub(crate) fn feed(
+        directory: &Path,
+        command: &[&str],
+        settings: &[(&str, &str)],
+        input: &str,
+    ) -> Self {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(input.as_bytes()).unwrap();
+        file.rewind().unwrap();
+        Self::spawn(directory, command, settings, file.into())
+    }
+
+    fn spawn(directory: &Path, command: &[&str], settings: &[(&str, &str)], input: Stdio) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_gemini-balance"))
             .args(command)
             .current_dir(directory)
             .env_clear()
             .envs([("PORT", "0"), ("UPSTREAM_ALLOW_PRIVATE", "true")])
             .envs(settings.iter().copied())
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let output = Arc::<Mutex<String>>::default();
-        gather(child.stdout.take().unwrap(), &output);
-        gather(child.stderr.take().unwrap(), &output);
-        Self { child, output }
+        let gathering = vec![
+            gather(child.stdout.take().unwrap(), &output),
+            gather(child.stderr.take().unwrap(), &output),
+        ];
+        Self { child, output, gathering }
     }
 
     /// Everything that was said so far, on both outputs.
@@ -73,11 +95,12 @@ impl Process {
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
-    /// Waits for its end.
+    /// Waits for its end; its output is complete then.
     pub(crate) async fn exit(&mut self) -> ExitStatus {
         let began = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
+                self.gathering.drain(..).for_each(|gathering| gathering.join().unwrap());
                 return status;
             }
             assert!(began.elapsed() < PATIENCE, "it does not end: {}", self.output());
@@ -100,7 +123,7 @@ pub(crate) async fn log_in(address: SocketAddr) -> Client {
     Client::new(address).bearer(reply.json()["access_token"].as_str().unwrap())
 }
 
-fn gather(from: impl std::io::Read + Send + 'static, into: &Arc<Mutex<String>>) {
+fn gather(from: impl std::io::Read + Send + 'static, into: &Arc<Mutex<String>>) -> JoinHandle<()> {
     let into = Arc::clone(into);
     std::thread::spawn(move || {
         for line in BufReader::new(from).lines().map_while(Result::ok) {
@@ -108,5 +131,5 @@ fn gather(from: impl std::io::Read + Send + 'static, into: &Arc<Mutex<String>>) 
             output.push_str(&line);
             output.push('\n');
         }
-    });
+    })
 }
