@@ -114,6 +114,7 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
         clock,
         live,
     });
+    app.metrics.watch_tasks(Handle::current());
     start_background(&app, &background);
     if let Some(address) = app.config.metrics.listen {
         let listener = TcpListener::bind(address)
@@ -218,6 +219,7 @@ impl Seat {
                 return self.app.lifecycle.drain();
             }
         };
+        self.app.metrics.watch_tasks(runtime.handle().clone());
         let connections = TaskTracker::new();
         let upstream = Upstream::new(&self.way_out, self.app.clock.clone(), connections);
         let worker = Arc::new(Worker {

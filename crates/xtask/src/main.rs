@@ -19,6 +19,7 @@ mod fuzz;
 mod http;
 mod run;
 mod sdk;
+mod soak;
 mod step;
 mod test;
 mod tidy;
@@ -38,6 +39,7 @@ cargo xtask <chore>
                      --check runs the printed curl lines itself and ends
   tidy               the rules of the house that the compiler does not know
   fuzz [SECONDS]     every fuzz target in turn, a minute each; needs nightly and cargo-fuzz
+  soak [MINUTES]     the release build under traffic, faults and restarts, five minutes or more
   ci                 the whole pipeline: format, tidy, clippy, docs, tests, licences";
 
 fn main() -> ExitCode {
@@ -64,6 +66,8 @@ fn chore(words: &[&str]) -> Outcome {
         ["tidy"] => tidy::tidy(),
         ["fuzz"] => fuzz::fuzz(fuzz::SECONDS),
         ["fuzz", seconds] => fuzz::fuzz(seconds),
+        ["soak"] => soak::soak(soak::MINUTES),
+        ["soak", minutes] => soak::soak(minutes),
         ["ci"] => ci::ci(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");

@@ -36,6 +36,7 @@ mod process;
 mod proxy_gemini;
 mod proxy_openai;
 mod restart;
+mod soak;
 mod streaming;
 mod ten_keys;
 mod trouble;

@@ -13,6 +13,9 @@ use serde_json::json;
 
 use crate::support::{Client, PASSWORD, PATIENCE};
 
+/// The variable that names another build of the program than the one made for the tests.
+const PROGRAM: &str = "GEMINI_BALANCE_PROGRAM";
+
 /// A gateway as a process; killed when dropped.
 pub(crate) struct Process {
     child: Child,
@@ -46,7 +49,9 @@ impl Process {
     }
 
     fn spawn(directory: &Path, command: &[&str], settings: &[(&str, &str)], input: Stdio) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_gemini-balance"))
+        let program = std::env::var_os(PROGRAM);
+        let program = program.unwrap_or_else(|| env!("CARGO_BIN_EXE_gemini-balance").into());
+        let mut child = Command::new(program)
             .args(command)
             .current_dir(directory)
             .env_clear()
@@ -90,8 +95,13 @@ impl Process {
         self.line_after("serves on http://").await.parse().unwrap()
     }
 
+    /// Its number in the system.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
+        let id = self.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
