@@ -104,6 +104,9 @@ pub enum StoreError {
     /// The volume or the file cannot be written.
     #[error("the database cannot be written")]
     ReadOnly,
+    /// The system failed to read or write: a dying disk, a share that went away, a limit on files.
+    #[error("the disk of the database failed: {0}")]
+    Disk(String),
     /// The file is damaged.
     #[error("the database is damaged: {0}")]
     Corrupt(String),
@@ -148,6 +151,7 @@ impl From<rusqlite::Error> for StoreError {
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
                 Self::ReadOnly
             }
+            Some(ErrorCode::SystemIoFailure) => Self::Disk(error.to_string()),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 Self::Corrupt(error.to_string())
             }

@@ -8,10 +8,14 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use fake_upstream::Upstream;
 use parking_lot::Mutex;
 use serde_json::json;
 
 use crate::support::{Client, PASSWORD, PATIENCE};
+
+/// The service key of [`furnish`].
+pub(crate) const SERVICE_KEY: &str = "canary-service-key-0123456789";
 
 /// A gateway as a process; killed when dropped.
 pub(crate) struct Process {
@@ -27,9 +31,18 @@ impl Process {
         Self::run(directory, &[], settings)
     }
 
+    /// As [`Process::start`], from a line of shell that ends by becoming the program, `"$0"`.
+    pub(crate) fn start_from(shell: &str, directory: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", shell, env!("CARGO_BIN_EXE_gemini-balance")]);
+        Self::spawn(command, directory, settings, Stdio::null())
+    }
+
     /// Runs a command of the program.
     pub(crate) fn run(directory: &Path, command: &[&str], settings: &[(&str, &str)]) -> Self {
-        Self::spawn(directory, command, settings, Stdio::null())
+        let mut program = Command::new(env!("CARGO_BIN_EXE_gemini-balance"));
+        program.args(command);
+        Self::spawn(program, directory, settings, Stdio::null())
     }
 
     /// Runs a command of the program that finds this on its standard input.
@@ -42,14 +55,21 @@ impl Process {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(input.as_bytes()).unwrap();
         file.rewind().unwrap();
-        Self::spawn(directory, command, settings, file.into())
+        let mut program = Command::new(env!("CARGO_BIN_EXE_gemini-balance"));
+        program.args(command);
+        Self::spawn(program, directory, settings, file.into())
     }
 
-    fn spawn(directory: &Path, command: &[&str], settings: &[(&str, &str)], input: Stdio) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_gemini-balance"))
-            .args(command)
+    fn spawn(
+        mut program: Command,
+        directory: &Path,
+        settings: &[(&str, &str)],
+        input: Stdio,
+    ) -> Self {
+        let mut child = program
             .current_dir(directory)
             .env_clear()
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .envs([("PORT", "0"), ("UPSTREAM_ALLOW_PRIVATE", "true")])
             .envs(settings.iter().copied())
             .stdin(input)
@@ -90,8 +110,13 @@ impl Process {
         self.line_after("serves on http://").await.parse().unwrap()
     }
 
+    /// Its number among the processes of the system.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
+        let id = self.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
@@ -114,6 +139,34 @@ impl Drop for Process {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// Settings that lead to an upstream, with [`PASSWORD`].
+pub(crate) fn leading_to(upstream: &Upstream) -> Vec<(String, String)> {
+    let (gemini, openai) = (upstream.url(), format!("{}/v1beta/openai", upstream.url()));
+    [
+        ("GEMINI_API_BASE_URL", gemini),
+        ("OPENAI_API_BASE_URL", openai),
+        ("PASSWORD", PASSWORD.into()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .to_vec()
+}
+
+/// Settings and some more, as [`Process::start`] takes them.
+pub(crate) fn with<'a>(
+    settings: &'a [(String, String)],
+    more: &[(&'a str, &'a str)],
+) -> Vec<(&'a str, &'a str)> {
+    let settings = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    settings.chain(more.iter().copied()).collect()
+}
+
+/// Adds [`SERVICE_KEY`] and answers a user key.
+pub(crate) async fn furnish(admin: &Client) -> String {
+    admin.post("/api/keys", &json!({"api_keys": [SERVICE_KEY]})).await;
+    let made = admin.post("/api/auth_keys", &json!({"alias": "alice"})).await;
+    made.json()["api_key"].as_str().unwrap().to_owned()
 }
 
 /// Logs in at a process that was started with [`PASSWORD`].

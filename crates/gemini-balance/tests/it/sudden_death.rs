@@ -1,0 +1,160 @@
+//! Sudden death under load: what was answered as done is there, the last moment of the log may not.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fake_upstream::{Options, Upstream, When};
+use gemini_balance::random;
+use parking_lot::Mutex;
+use rusqlite::{Connection, OpenFlags};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+use crate::support::process::{Process, SERVICE_KEY, furnish, leading_to, log_in, with};
+use crate::support::{Ask, Client, eventually};
+
+/// How much of the log a sudden death may cost.
+const LAST_MOMENT: Duration = Duration::from_millis(250);
+/// How long a start may take after it; a second by design, and more on a busy machine.
+const READY: Duration = Duration::from_secs(3);
+
+/// Requests that were answered in full, and when.
+type Answered = Arc<Mutex<Vec<(Instant, String)>>>;
+
+/// A gateway that dies again and again.
+struct Mortal {
+    gateway: Process,
+    directory: TempDir,
+    settings: Vec<(String, String)>,
+    user_key: String,
+    /// How often it has died.
+    deaths: usize,
+    /// How long each start after a death took.
+    starts: Vec<Duration>,
+    _upstream: Upstream,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sudden_death_under_load_costs_only_the_last_moment_of_the_log() {
+    let mut mortal = Mortal::start().await;
+
+    for _ in 0..5 {
+        mortal.dies_after(3 * LAST_MOMENT, 50).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: three minutes"]
+async fn a_hundred_sudden_deaths_at_random_moments_cost_no_more() {
+    let mut mortal = Mortal::start().await;
+
+    for _ in 0..100 {
+        let [dice] = random::random_bytes().unwrap();
+        mortal.dies_after(Duration::from_millis(8 * u64::from(dice)), 0).await;
+    }
+
+    mortal.starts.sort_unstable();
+    let (median, longest) = (mortal.starts[50], mortal.starts[99]);
+    println!("ready after {median:?} (median), {longest:?} (longest)");
+}
+
+impl Mortal {
+    async fn start() -> Self {
+        let upstream = Upstream::start().await.unwrap();
+        upstream.on(When::any(), Options { first_byte_ms: 10, ..Options::default() });
+        let directory = tempfile::tempdir().unwrap();
+        let settings = leading_to(&upstream);
+        let mut gateway = Process::start(directory.path(), &with(&settings, &[]));
+        let user_key = furnish(&log_in(gateway.address().await).await).await;
+        let (deaths, starts) = (0, Vec::new());
+        Self { gateway, directory, settings, user_key, deaths, starts, _upstream: upstream }
+    }
+
+    /// Serves for a while, dies under load, comes back and is asked what it knows; at least this
+    /// many answers must be old enough to be known.
+    async fn dies_after(&mut self, time: Duration, old_answers_min: usize) {
+        let address = self.gateway.address().await;
+        let client = Client::new(address).bearer(&self.user_key);
+        let admin = log_in(address).await;
+        let (mut callers, answered) = keep_asking(&client);
+        let began = Instant::now();
+        eventually("it has answered for a while", async || {
+            began.elapsed() > time && !answered.lock().is_empty()
+        })
+        .await;
+        self.deaths += 1;
+        let number = self.deaths;
+        let added = json!({"api_keys": [format!("{SERVICE_KEY}-{number}")]});
+        let user = json!({"alias": format!("user-{number}")});
+        for (path, body) in [("/api/keys", &added), ("/api/auth_keys", &user)] {
+            let reply = admin.post(path, body).await;
+            assert!(reply.status.is_success(), "{}", reply.text());
+        }
+        let died = Instant::now();
+        self.gateway.signal("KILL");
+        callers.shutdown().await;
+        self.gateway.exit().await;
+
+        let began = Instant::now();
+        self.gateway = Process::start(self.directory.path(), &with(&self.settings, &[]));
+        let address = self.gateway.address().await;
+        self.starts.push(began.elapsed());
+
+        assert!(began.elapsed() < READY, "ready after {:?}", began.elapsed());
+        let database = open(self.directory.path());
+        let sound: String =
+            database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        assert_eq!(sound, "ok");
+        let known = request_ids(&database);
+        let answered = answered.lock().clone();
+        let old: Vec<_> = answered
+            .iter()
+            .filter(|(at, _)| died.saturating_duration_since(*at) > LAST_MOMENT)
+            .collect();
+        assert!(old.len() >= old_answers_min, "{} answers in {time:?}", old.len());
+        let missing = old.iter().filter(|(_, id)| !known.contains(id)).count();
+        assert_eq!(missing, 0, "rows that should have been on the disk");
+        let admin = log_in(address).await;
+        let keys = admin.get("/api/keys").await.json();
+        assert_eq!(keys["total"], number + 1, "what was answered as done is there");
+        let users = admin.get("/api/auth_keys").await.json();
+        assert_eq!(users.as_array().unwrap().len(), number + 1);
+        let client = Client::new(address).bearer(&self.user_key);
+        Ask::gemini().is_answered(&client).await;
+    }
+}
+
+/// Eight callers who ask one question after the other.
+fn keep_asking(client: &Client) -> (JoinSet<()>, Answered) {
+    let answered = Answered::default();
+    let mut callers = JoinSet::new();
+    for _ in 0..8 {
+        let (client, answered) = (client.clone(), Arc::clone(&answered));
+        callers.spawn(async move {
+            loop {
+                let reply = Ask::openai().of(&client).await;
+                if !reply.is_cut {
+                    let id = reply.header("x-request-id").to_owned();
+                    answered.lock().push((Instant::now(), id));
+                }
+            }
+        });
+    }
+    (callers, answered)
+}
+
+fn open(directory: &Path) -> Connection {
+    let path = directory.join("data/gemini-balance.db");
+    Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap()
+}
+
+/// The requests that the log on the disk knows.
+fn request_ids(database: &Connection) -> HashSet<String> {
+    let mut statement =
+        database.prepare("SELECT lower(hex(request_id)) FROM request_logs").unwrap();
+    let ids = statement.query_map([], |row| row.get(0)).unwrap();
+    ids.map(Result::unwrap).collect()
+}
