@@ -50,6 +50,15 @@ pub enum OpenError {
         /// What was found.
         detail: String,
     },
+    /// A log of another database lies beside this one; the engine would mix the two.
+    #[error(
+        "{path} was left by another database than the one beside it: move it away",
+        path = path.display()
+    )]
+    Stray {
+        /// The log.
+        path: PathBuf,
+    },
     /// The file is damaged.
     #[error(
         "{path} is damaged ({detail}); {advice}",

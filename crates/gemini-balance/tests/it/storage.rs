@@ -16,6 +16,8 @@ use crate::support::disk::{self, can_mount, seen_by};
 use crate::support::process::{Process, furnish, leading_to, log_in, with};
 use crate::support::{Ask, Client, PASSWORD, Setup, Spoken, eventually};
 
+/// A model of which the key has no quota left.
+const LIMITED: &str = "gemini-limited";
 const UNWRITTEN: &str = "request log rows cannot be written at the moment";
 /// How often a job may complain about the same thing.
 const LINES_EVERY: Duration = Duration::from_secs(10);
@@ -35,6 +37,7 @@ impl Troubled {
         let address = gateway.address().await;
         let admin = log_in(address).await;
         let client = Client::new(address).bearer(&furnish(&admin).await);
+        upstream.on(When::any().model(LIMITED), Answer::quota_per_minute(3_600));
         let mut troubled = Self { gateway, upstream, admin, client, asked: 0 };
         troubled.is_ready().await;
         troubled.serves().await;
@@ -49,8 +52,11 @@ impl Troubled {
         }
     }
 
-    /// Serves until the trouble is known, and for some time more.
+    /// Serves until the trouble is known, and for some time more. Learns something about the key.
     async fn serves_while_degraded(&mut self, time: Duration) {
+        let limited = Ask::gemini().model(LIMITED).of(&self.client).await;
+        assert_eq!(limited.status, StatusCode::TOO_MANY_REQUESTS);
+        self.asked += 1;
         self.serves().await;
         eventually("it says that rows cannot be written", async || {
             let ready = self.client.get("/ready").await;
@@ -60,8 +66,13 @@ impl Troubled {
         })
         .await;
         let began = Instant::now();
-        while began.elapsed() < time {
+        // Enough lines for a log file to meet the end of its disk in the middle of one.
+        let rounds = 10;
+        for round in 1.. {
             self.serves().await;
+            if round >= rounds && began.elapsed() >= time {
+                break;
+            }
         }
     }
 
@@ -114,12 +125,26 @@ impl Troubled {
         self.gateway.signal("TERM");
         assert!(self.gateway.exit().await.success(), "{}", self.gateway.output());
         let output = self.gateway.output();
-        let lines = output.matches("the request log cannot be written").count();
         let lines_max = 1 + usize::try_from(trouble.as_secs() / LINES_EVERY.as_secs()).unwrap();
-        assert!((1..=lines_max).contains(&lines), "{lines} lines: {output}");
+        for complaint in [
+            "the request log cannot be written",
+            "key states could not be stored",
+            "old log rows could not be removed",
+        ] {
+            let lines = output.matches(complaint).count();
+            assert!(lines <= lines_max, "{lines} lines: {output}");
+        }
+        assert!(output.contains("the request log cannot be written"), "{output}");
         assert_eq!(output.matches("the request log is written again").count(), 1, "{output}");
         output
     }
+}
+
+/// Whether a database remembers what was learnt about the key while it could not be written.
+fn remembers(database: &Path) -> bool {
+    let sql = "SELECT count(*) FROM budgets WHERE model = ?1 AND state = 'cooling'";
+    let database = Connection::open(database).unwrap();
+    database.query_row(sql, [LIMITED], |row| row.get::<_, u32>(0)).unwrap() == 1
 }
 
 /// Another process holds the write lock for a while.
@@ -141,6 +166,7 @@ async fn check_lock(time: Duration) {
     troubled.recovers(&path).await;
 
     troubled.ends(began.elapsed()).await;
+    assert!(remembers(&path));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,8 +198,13 @@ async fn check_full_disk(time: Duration) {
     troubled.serves_while_degraded(time).await;
     troubled.refuses("database_full", "Free some space").await;
     fs::remove_file(data.join("ballast")).unwrap();
-    troubled.recovers(&data.join("gemini-balance.db")).await;
+    let database = data.join("gemini-balance.db");
+    troubled.recovers(&database).await;
 
+    if !time.is_zero() {
+        // After the pause between two attempts, of which one may just have begun.
+        eventually("what was learnt is stored", async || remembers(&database)).await;
+    }
     // Whatever the full disk took, what is there are whole lines.
     let log = fs::read_to_string(data.join("logs/gemini-balance.log")).unwrap();
     let ids: Vec<u64> = log.lines().map(line_id).collect();
@@ -214,9 +245,11 @@ async fn callers_do_not_notice_a_disk_that_refuses_to_be_written() {
     troubled.serves_while_degraded(Duration::ZERO).await;
     troubled.refuses("database_disk_failed", "Look at its volume").await;
     disk::accept_writes(&troubled.gateway);
-    troubled.recovers(&directory.path().join("data/gemini-balance.db")).await;
+    let database = directory.path().join("data/gemini-balance.db");
+    troubled.recovers(&database).await;
 
     troubled.ends(began.elapsed()).await;
+    assert!(remembers(&database));
     let log = fs::read_to_string(directory.path().join("logs/gemini-balance.log")).unwrap();
     assert!(log.lines().map(line_id).is_sorted());
 }
@@ -224,14 +257,11 @@ async fn callers_do_not_notice_a_disk_that_refuses_to_be_written() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shutdown_does_not_wait_for_a_disk_that_refuses_to_be_written() {
     let upstream = Upstream::start().await.unwrap();
-    upstream.on(When::any().model("gemini-limited"), Answer::quota_per_minute(60));
     let directory = tempfile::tempdir().unwrap();
     let settings = leading_to(&upstream);
     let gateway = disk::start_on_fickle_disk(directory.path(), &with(&settings, &[]));
     let mut troubled = Troubled::begin(gateway, upstream).await;
     disk::refuse_writes(&troubled.gateway);
-    // Something that the pool wants to remember.
-    Ask::gemini().model("gemini-limited").of(&troubled.client).await;
     troubled.serves_while_degraded(Duration::ZERO).await;
     troubled.gateway.line_after("key states could not be stored; trying again").await;
 
