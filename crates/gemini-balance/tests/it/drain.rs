@@ -176,12 +176,24 @@ struct Tally {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_termination_under_load_fails_no_request_and_loses_no_row() {
+    check_termination(100, 5).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: half a minute"]
+async fn a_termination_among_streams_of_twenty_seconds_fails_no_request_either() {
+    check_termination(200, 130).await;
+}
+
+/// Ends a gateway under streams of so many events, six or seven a second, and eight callers who
+/// ask as fast as they can.
+async fn check_termination(stream_count: usize, events: usize) {
     let upstream = Upstream::start().await.unwrap();
-    upstream.on(When::any().model("gemini-slow"), Answer::paced(5, 150));
+    upstream.on(When::any().model("gemini-slow"), Answer::paced(events, 150));
     let directory = tempfile::tempdir().unwrap();
     let (mut gateway, client) = start(&upstream, directory.path(), &[]).await;
     let mut streams = JoinSet::new();
-    for number in 0..100 {
+    for number in 0..stream_count {
         let client = client.clone();
         let slow = if number % 2 == 0 { Ask::gemini() } else { Ask::openai() };
         let slow = slow.streamed().model("gemini-slow").text(format!("stream {number}"));
@@ -225,5 +237,5 @@ async fn a_termination_under_load_fails_no_request_and_loses_no_row() {
     let mut again = Process::start(directory.path(), &[("PASSWORD", PASSWORD)]);
     let admin = log_in(again.address().await).await;
     let total = &admin.get("/api/request_logs").await.json()["total"];
-    assert_eq!(*total, answered + 100, "a row for every answer");
+    assert_eq!(*total, answered + stream_count as u64, "a row for every answer");
 }

@@ -109,6 +109,26 @@ async fn a_termination_lets_requests_end_and_tells_the_others_at_the_deadline() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_many_starts_at_once_in_one_directory_one_serves() {
+    let directory = tempfile::tempdir().unwrap();
+
+    let mut starts: Vec<_> = (0..6).map(|_| Process::start(directory.path(), &[])).collect();
+    let mut serving = Vec::new();
+    for start in &mut starts {
+        if let Some(status) = start.serves_or_ends().await {
+            assert_eq!(status.code(), Some(1), "{}", start.output());
+            assert!(start.output().contains("in use by another process"), "{}", start.output());
+        } else {
+            serving.push(start);
+        }
+    }
+
+    assert_eq!(serving.len(), 1);
+    let alive = Client::new(serving[0].address().await).get("/health").await;
+    assert_eq!(alive.status, http::StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_cannot_run_ends_the_gateway_with_an_error() {
     let directory = tempfile::tempdir().unwrap();
     // Enough descriptors for everything but the runtimes of all workers.

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use crate::support::process::{Process, SERVICE_KEY, furnish, leading_to, log_in, with};
-use crate::support::{Ask, Client, eventually};
+use crate::support::{Ask, Client, PASSWORD, eventually};
 
 /// How much of the log a sudden death may cost.
 const LAST_MOMENT: Duration = Duration::from_millis(250);
@@ -59,6 +59,37 @@ async fn a_hundred_sudden_deaths_at_random_moments_cost_no_more() {
     mortal.starts.sort_unstable();
     let (median, longest) = (mortal.starts[50], mortal.starts[99]);
     println!("ready after {median:?} (median), {longest:?} (longest)");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_start_that_dies_is_completed_by_the_next() {
+    check_first_starts(12).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: a minute"]
+async fn hundreds_of_first_starts_that_die_are_completed_by_the_next() {
+    check_first_starts(300).await;
+}
+
+/// First starts that end at random moments, most of them before they serve.
+async fn check_first_starts(rounds: usize) {
+    for _ in 0..rounds {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = [("PASSWORD", PASSWORD)];
+        let mut first = Process::start(directory.path(), &settings);
+        let [dice] = random::random_bytes().unwrap();
+        let life = Duration::from_micros(800 * u64::from(dice));
+        tokio::time::sleep(life).await;
+        first.signal("KILL");
+        first.exit().await;
+
+        let mut second = Process::start(directory.path(), &settings);
+        let ended = second.serves_or_ends().await;
+
+        assert!(ended.is_none(), "died after {life:?}: {}", second.output());
+        log_in(second.address().await).await;
+    }
 }
 
 impl Mortal {

@@ -153,19 +153,19 @@ async fn a_new_database_needs_no_backup() {
 #[tokio::test]
 async fn a_backup_taken_while_rows_are_written_is_whole() {
     let store = TestStore::new();
-    store.insert(&[row(1)]).await;
+    store.insert(&(0..1_000).map(row).collect::<Vec<_>>()).await;
     let restored = TempDir::new().unwrap();
     let copy = options(&restored).path;
     fs::create_dir_all(copy.parent().unwrap()).unwrap();
     let path = copy.clone();
 
-    let rows = [row(2)];
+    let rows: Vec<_> = (1_000..2_000).map(row).collect();
     let (backup, ()) = tokio::join!(store.backup(path), store.insert(&rows));
 
     backup.unwrap();
     assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
     let restored = Store::open(&options(&restored)).unwrap();
-    assert!(1 <= restored.size().await.unwrap().log_rows);
+    assert!(1_000 <= restored.size().await.unwrap().log_rows);
 }
 
 #[tokio::test]

@@ -12,10 +12,13 @@ use fake_upstream::Upstream;
 use parking_lot::Mutex;
 use serde_json::json;
 
-use crate::support::{Client, PASSWORD, PATIENCE};
+use crate::support::{Client, PASSWORD, PATIENCE, eventually};
 
 /// The service key of [`furnish`].
 pub(crate) const SERVICE_KEY: &str = "canary-service-key-0123456789";
+
+/// What it says when it serves.
+const SERVES: &str = "serves on http://";
 
 /// A gateway as a process; killed when dropped.
 pub(crate) struct Process {
@@ -107,7 +110,18 @@ impl Process {
 
     /// Waits until it serves, and answers where.
     pub(crate) async fn address(&mut self) -> SocketAddr {
-        self.line_after("serves on http://").await.parse().unwrap()
+        self.line_after(SERVES).await.parse().unwrap()
+    }
+
+    /// Waits until it serves, or until its end.
+    pub(crate) async fn serves_or_ends(&mut self) -> Option<ExitStatus> {
+        let mut ended = false;
+        eventually("it serves or ends", async || {
+            ended = self.child.try_wait().unwrap().is_some();
+            ended || self.output().contains(SERVES)
+        })
+        .await;
+        if ended { Some(self.exit().await) } else { None }
     }
 
     /// Its number among the processes of the system.
