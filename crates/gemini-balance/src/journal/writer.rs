@@ -143,27 +143,29 @@ impl Report {
         if !self.is_due() {
             return;
         }
-        let (waiting, dropped) = (state.taken + state.waiting.len(), self.newly_dropped(state));
         tracing::warn!(
             %error,
-            rows_waiting = waiting,
-            rows_dropped = dropped,
+            rows_waiting = state.taken + state.waiting.len(),
+            rows_dropped = state.counts.dropped,
             "the request log cannot be written, trying again"
         );
         self.is_failure_said = true;
+        self.dropped = state.counts.dropped;
     }
 
     fn success(&mut self, state: &State) {
+        let dropped = state.counts.dropped;
         if std::mem::take(&mut self.is_failure_said) {
-            let dropped = self.newly_dropped(state);
             tracing::info!(rows_dropped = dropped, "the request log is written again");
-        } else if self.dropped < state.counts.dropped && self.is_due() {
-            let dropped = self.newly_dropped(state);
+        } else if self.dropped < dropped && self.is_due() {
             tracing::warn!(
                 rows_dropped = dropped,
                 "requests end faster than the request log can be written; some have no row"
             );
+        } else {
+            return;
         }
+        self.dropped = dropped;
     }
 
     fn is_due(&mut self) -> bool {
@@ -172,10 +174,5 @@ impl Report {
             self.said_at = Some(Instant::now());
         }
         is_due
-    }
-
-    fn newly_dropped(&mut self, state: &State) -> u64 {
-        let dropped = state.counts.dropped;
-        dropped - std::mem::replace(&mut self.dropped, dropped)
     }
 }

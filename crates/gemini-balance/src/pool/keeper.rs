@@ -49,6 +49,7 @@ pub async fn remember(pool: Arc<KeyPool>, store: Store, lifecycle: Lifecycle) {
     let drained = lifecycle.drained();
     loop {
         tokio::select! {
+            biased;
             () = drained.cancelled() => break,
             () = pool.remember.notified() => {}
         }

@@ -82,6 +82,7 @@ impl Troubled {
         for (path, body) in [
             ("/api/auth_keys", json!({"alias": format!("bob-{}", self.asked)})),
             ("/api/keys", json!({"api_keys": ["another-service-key"]})),
+            ("/api/auth/login", json!({"username": "admin", "password": PASSWORD})),
         ] {
             replies.push(self.admin.post(path, &body).await);
         }
@@ -202,8 +203,14 @@ async fn check_full_disk(time: Duration) {
     troubled.recovers(&database).await;
 
     if !time.is_zero() {
-        // After the pause between two attempts, of which one may just have begun.
-        eventually("what was learnt is stored", async || remembers(&database)).await;
+        let storing = async {
+            while !remembers(&database) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        // The pause between two attempts may just have begun.
+        let stored = tokio::time::timeout(2 * LINES_EVERY, storing).await;
+        assert!(stored.is_ok(), "what was learnt is not stored");
     }
     // Whatever the full disk took, what is there are whole lines.
     let log = fs::read_to_string(data.join("logs/gemini-balance.log")).unwrap();
@@ -327,12 +334,18 @@ async fn what_cannot_be_written_at_the_start_is_named() {
 
     let mut second = disk::start_read_only(directory.path(), &settings);
     let of_second = second.exit().await.code();
+    let mut third = disk::start_on_full_disk(directory.path(), &settings);
+    let of_third = third.exit().await.code();
 
-    for (code, output) in [(of_empty, empty.output()), (of_second, second.output())] {
+    for (code, output, words) in [
+        (of_empty, empty.output(), "Read-only file system"),
+        (of_second, second.output(), "Read-only file system"),
+        (of_third, third.output(), "no space left"),
+    ] {
         assert_eq!(code, Some(1), "{output}");
         let lines: Vec<_> = output.lines().filter(|line| line.contains("data/")).collect();
         assert_eq!(lines.len(), 1, "{output}");
-        assert!(lines[0].contains("Read-only file system"), "{output}");
+        assert!(lines[0].contains(words), "{output}");
     }
     assert_eq!(fs::read(&database).unwrap(), before);
 }

