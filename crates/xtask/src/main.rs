@@ -35,6 +35,7 @@ cargo xtask <chore>
 
   run [-- ARGS]      build the gateway for release and start it on port 8090
   test [rust|sdk]    every test: cargo test, then the official SDKs against a running gateway
+  test long          the tests that take minutes and are left out otherwise
   demo [--check]     gateway and scripted upstream together, with keys and traffic;
                      --check runs the printed curl lines itself and ends
   tidy               the rules of the house that the compiler does not know
@@ -61,6 +62,7 @@ fn chore(words: &[&str]) -> Outcome {
         ["test"] => test::everything(),
         ["test", "rust"] => test::rust(),
         ["test", "sdk"] => test::sdk(),
+        ["test", "long"] => test::long(),
         ["demo"] => demo::stay(),
         ["demo", "--check"] => demo::check(),
         ["tidy"] => tidy::tidy(),

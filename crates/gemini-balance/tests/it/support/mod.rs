@@ -2,6 +2,7 @@
 
 mod ask;
 mod client;
+pub(crate) mod disk;
 mod form;
 mod gateway;
 mod pool;
