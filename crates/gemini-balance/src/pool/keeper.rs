@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use keypool::{LeaseId, Probe, Time};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::{KeyPool, Prober};
 use crate::lifecycle::Lifecycle;
@@ -23,6 +24,8 @@ const GATHER: Duration = Duration::from_millis(250);
 const STORE_PAUSE_MIN: Duration = Duration::from_secs(1);
 /// Longest pause between attempts to write.
 const STORE_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// A lasting refusal is logged once in this time.
+const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Keeps the pool in step with time until the shutdown begins.
 pub async fn keep(pool: Arc<KeyPool>, prober: Arc<Prober>, lifecycle: Lifecycle) {
@@ -48,6 +51,7 @@ pub async fn keep(pool: Arc<KeyPool>, prober: Arc<Prober>, lifecycle: Lifecycle)
 /// at its end.
 pub async fn remember(pool: Arc<KeyPool>, store: Store, lifecycle: Lifecycle) {
     let mut pause = STORE_PAUSE_MIN;
+    let mut reported_at: Option<Instant> = None;
     loop {
         let is_last = tokio::select! {
             () = pool.remember.notified() => {
@@ -64,8 +68,14 @@ pub async fn remember(pool: Arc<KeyPool>, store: Store, lifecycle: Lifecycle) {
                 tracing::error!(%error, "key states learnt last could not be stored");
             }
             Err(error) => {
-                tracing::warn!(%error, pause_s = pause.as_secs(), "key states could not be stored; trying again");
-                tokio::time::sleep(pause).await;
+                if reported_at.is_none_or(|at| REPORT_INTERVAL <= at.elapsed()) {
+                    tracing::warn!(%error, "key states cannot be stored at present; trying again");
+                    reported_at = Some(Instant::now());
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = lifecycle.drained().cancelled() => {}
+                }
                 pause = (pause * 2).min(STORE_PAUSE_MAX);
                 pool.remember.notify_one();
             }
@@ -120,6 +130,96 @@ impl super::State {
             Some(_) | None => {
                 self.leases.remove(&lease);
                 self.leases_taken_back += u64::from(self.pool.take_back(lease, now));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use keypool::{KeyId, KeyRecord, Policy, Verdict};
+    use tracing_subscriber::layer::{Context, SubscriberExt};
+    use tracing_subscriber::{Layer, Registry};
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::pool::ServiceKey;
+    use crate::secret::Secret;
+    use crate::store::tests::TestStore;
+
+    const MINUTE_MS: u32 = 60_000;
+
+    #[tokio::test]
+    async fn a_stream_of_two_hours_is_never_stuck_and_one_that_stops_is_after_its_time() {
+        let clock = Clock::manual(1_800_043_200_000);
+        let pool = pool(&clock);
+        let lease = pool.lease_key(KeyId(1), "m").unwrap();
+
+        for _ in 0..120 {
+            clock.advance(MINUTE_MS);
+            lease.touch(clock.monotonic_ms());
+            pool.pass_time();
+        }
+        assert_eq!(pool.counts().leases, 1);
+        clock.advance(5 * MINUTE_MS);
+        pool.pass_time();
+        assert_eq!(pool.counts().leases, 1);
+        clock.advance(1);
+        pool.pass_time();
+
+        assert_eq!((pool.counts().leases, pool.leases_taken_back()), (0, 1));
+        drop(lease);
+        assert_eq!(pool.counts().leases, 0, "a late return changes nothing");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_refuses_is_asked_again_and_again_and_complained_of_seldom() {
+        let complaints = Arc::<AtomicUsize>::default();
+        let ear = Registry::default().with(Complaints(Arc::clone(&complaints)));
+        let _listening = tracing::subscriber::set_default(ear);
+        let store = TestStore::new();
+        store.close().await;
+        let pool = pool(&Clock::manual(0));
+        let lifecycle = Lifecycle::default();
+        let remembering = remember(Arc::clone(&pool), (*store).clone(), lifecycle.clone());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(remembering);
+        pool.lease_key(KeyId(1), "m").unwrap().settle(Verdict::Invalid, "unknown");
+
+        for minute in 1..=10 {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            let said = complaints.load(Ordering::Relaxed);
+            assert!(0 < said && said <= 6 * minute, "{said} lines in {minute} minutes");
+        }
+        let began = Instant::now();
+        lifecycle.end_drain();
+        tasks.join_next().await.unwrap().unwrap();
+
+        assert_eq!(began.elapsed(), Duration::ZERO, "the end does not wait for the next attempt");
+    }
+
+    /// A pool with one key.
+    fn pool(clock: &Clock) -> Arc<KeyPool> {
+        let pool = KeyPool::new(Policy::default(), 1, clock.clone());
+        let key = ServiceKey {
+            id: KeyId(1),
+            brief: String::new(),
+            identifier: String::new(),
+            secret: Secret::new("service-key-1".to_owned()),
+        };
+        pool.add(key, KeyRecord::new(KeyId(1), pool.now()));
+        pool
+    }
+
+    /// Counts warnings and worse.
+    struct Complaints(Arc<AtomicUsize>);
+
+    impl<S: tracing::Subscriber> Layer<S> for Complaints {
+        fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+            if *event.metadata().level() <= tracing::Level::WARN {
+                self.0.fetch_add(1, Ordering::Relaxed);
             }
         }
     }

@@ -114,7 +114,12 @@ impl KeyPool {
 
     /// The current moment on the pool's line of time.
     pub fn now(&self) -> Time {
-        Time::from_millis(self.origin_ms + self.clock.monotonic_ms())
+        self.time_of_monotonic(self.clock.monotonic_ms())
+    }
+
+    /// A reading of the monotonic clock on the pool's line of time.
+    fn time_of_monotonic(&self, now_ms: u64) -> Time {
+        Time::from_millis(self.origin_ms.saturating_add(now_ms))
     }
 
     /// A wall time, in ms since the epoch, on the pool's line of time.
