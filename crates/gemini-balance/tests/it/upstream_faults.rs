@@ -37,6 +37,9 @@ async fn a_fault_is_tried_elsewhere_up_to_three_times_and_then_told() {
         broken(Answer::huge_headers(200), "protocol_error"),
         broken(Answer::html_200(), "malformed_answer"),
         broken(Answer::null_200(), "malformed_answer"),
+        broken(Answer::json(200, "\"text\""), "malformed_answer"),
+        broken(Answer::json(200, "5 6"), "malformed_answer"),
+        broken(Answer::status(200, "image/png", "\u{89}PNG\r\n\u{1}"), "malformed_answer"),
         broken(Answer::empty_200(), "empty_answer"),
     ];
     troubles.extend(

@@ -95,6 +95,22 @@ impl Process {
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
+    /// How much memory it holds, in KiB, and the most it has held since
+    /// [`Process::forget_peak_memory`].
+    pub(crate) fn memory_kib(&self) -> (u64, u64) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let figure = |name: &str| {
+            let (_, rest) = status.split_once(name).unwrap();
+            rest.split_whitespace().next().unwrap().parse().unwrap()
+        };
+        (figure("VmRSS:"), figure("VmHWM:"))
+    }
+
+    /// Begins a new measurement of the most memory held.
+    pub(crate) fn forget_peak_memory(&self) {
+        std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5").unwrap();
+    }
+
     /// Waits for its end; its output is complete then.
     pub(crate) async fn exit(&mut self) -> ExitStatus {
         let began = Instant::now();
