@@ -183,17 +183,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn permits_go_to_the_first_who_stayed_and_none_is_lost() {
-        crowd(20_000, 20).await;
+        crowd(20_000, 20);
     }
 
     #[tokio::test(start_paused = true)]
     #[ignore = "long: 100,000 rounds with 100 waiters"]
     async fn permits_go_to_the_first_of_a_hundred_who_stayed_and_none_is_lost() {
-        crowd(100_000, 100).await;
+        crowd(100_000, 100);
     }
 
     /// Comes, leaves and ends at random, many times over, at a limit of 3.
-    async fn crowd(rounds: usize, waiters_max: usize) {
+    fn crowd(rounds: usize, waiters_max: usize) {
         const LIMIT: usize = 3;
         let admission = Admission::new(LIMIT, Duration::from_secs(5));
         let mut dice = Dice(1);

@@ -145,7 +145,8 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
-    use crate::pool::ServiceKey;
+    use crate::config::Config;
+    use crate::pool::{ServiceKey, policy};
     use crate::secret::Secret;
     use crate::store::tests::TestStore;
 
@@ -198,6 +199,24 @@ mod tests {
         tasks.join_next().await.unwrap().unwrap();
 
         assert_eq!(began.elapsed(), Duration::ZERO, "the end does not wait for the next attempt");
+    }
+
+    #[test]
+    fn a_lease_is_not_stuck_while_its_request_may_still_be_waited_for() {
+        let idle_ms_max = |settings: [(&str, &str); 3]| {
+            let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let directory = tempfile::tempdir().unwrap();
+            let config = Config::load(settings.into_iter(), directory.path()).unwrap();
+            policy(&config).lease_idle_ms_max
+        };
+        let [key, request, idle] = [
+            "KEY_IN_USE_TIMEOUT_SECONDS",
+            "REQUEST_TIMEOUT_SECONDS",
+            "STREAM_IDLE_TIMEOUT_SECONDS",
+        ];
+
+        assert_eq!(idle_ms_max([(key, "300"), (request, "120"), (idle, "120")]), 300_000);
+        assert_eq!(idle_ms_max([(key, "300"), (request, "900"), (idle, "600")]), 1_500_000);
     }
 
     /// A pool with one key.

@@ -352,6 +352,41 @@ async fn a_stream_that_pauses_gets_heartbeats_between_its_events() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_heartbeat_gets_into_an_event_or_a_line_end() {
+    let head = Step::Head {
+        status: 200,
+        headers: vec![("content-type".to_owned(), "text/event-stream".to_owned())],
+    };
+    let finish = r#"{"candidates":[{"finishReason":"STOP"}],"choices":[{"finish_reason":"stop"}]}"#;
+    let pieces = [
+        "data: {\"candidates\":[],\"choices\":[{\"delta\":{\"content\":\"a",
+        "b\"}}]}",
+        "\r",
+        "\n\r",
+        &format!("\ndata: {finish}"),
+        "\r\n\r\n",
+    ];
+    let mut steps = vec![head];
+    for piece in pieces {
+        let chunk = Step::Chunk(piece.to_owned().into());
+        steps.extend([chunk, Step::Flush, Step::Wait { ms: 120 }]);
+    }
+
+    together(Form::EVENTS.map(async |form| {
+        let gateway = Setup::default().set("HEARTBEAT_SECONDS", 0.03).start().await;
+        let (reply, row) = broken(&gateway, form, Answer::steps(steps.clone())).await;
+
+        let beat = str::from_utf8(form.dialect().heartbeat()).unwrap();
+        let text = reply.text();
+        let rest = without(&reply, &pieces.concat());
+        assert!(rest.replace(beat, "").is_empty(), "only behind the last event: {text:?}");
+        assert!(row.is_success, "{row:?}");
+        gateway.close().await;
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn after_heartbeats_the_next_key_still_serves() {
     together(Form::EVENTS.map(async |form| {
         let gateway = Setup::default().set("HEARTBEAT_SECONDS", 0.05).start().await;
