@@ -389,7 +389,8 @@ fn pool(reader: &mut Reader<'_>) -> Pool {
             &["KEY_IN_USE_TIMEOUT_SECONDS"],
             300 * SECOND_MS,
             SECOND_MS..=DAY_MS,
-            "A key in use on which no byte has moved for this long is taken back.",
+            "A key in use on which no byte has moved for this long is taken back, though not before \
+             the time-outs of its request are over.",
         ),
         key_concurrency_max: reader.count(
             &["KEY_MAX_CONCURRENCY"],

@@ -30,7 +30,7 @@ pub use probe::{Probed, Prober};
 use tokio::sync::{Notify, oneshot};
 
 use crate::clock::Clock;
-use crate::config;
+use crate::config::Config;
 use crate::secret::Secret;
 
 /// Keys that one command changes before requests get their turn again.
@@ -50,14 +50,19 @@ pub struct ServiceKey {
 }
 
 /// The pool's rules, as the settings have them.
-pub fn policy(settings: &config::Pool) -> Policy {
+///
+/// No lease is stuck before the time-outs of its request are over: until then silence is waited
+/// for.
+pub fn policy(config: &Config) -> Policy {
+    let (settings, limits) = (&config.pool, &config.limits);
+    let silence_ms_max = limits.request_timeout_ms.saturating_add(limits.stream_idle_timeout_ms);
     Policy {
         failure_threshold: settings.failure_threshold,
         cool_down_ms: settings.cool_down_ms,
         cool_down_ms_max: settings.cool_down_ms_max,
         rate_limit_wait_ms: settings.rate_limit_wait_ms,
         key_concurrency_max: settings.key_concurrency_max,
-        lease_idle_ms_max: settings.lease_idle_ms_max,
+        lease_idle_ms_max: settings.lease_idle_ms_max.max(silence_ms_max),
         check_health_after_cool_down: settings.check_after_cool_down,
         health_check_interval_ms: settings.check_interval_ms,
     }
@@ -114,7 +119,12 @@ impl KeyPool {
 
     /// The current moment on the pool's line of time.
     pub fn now(&self) -> Time {
-        Time::from_millis(self.origin_ms + self.clock.monotonic_ms())
+        self.time_of_monotonic(self.clock.monotonic_ms())
+    }
+
+    /// A reading of the monotonic clock on the pool's line of time.
+    fn time_of_monotonic(&self, now_ms: u64) -> Time {
+        Time::from_millis(self.origin_ms.saturating_add(now_ms))
     }
 
     /// A wall time, in ms since the epoch, on the pool's line of time.

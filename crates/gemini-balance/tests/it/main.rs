@@ -13,6 +13,11 @@
     clippy::large_futures,
     reason = "the future of a test is polled once, on a stack of its own"
 )]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "long runs show how they go, and a test that a machine cannot run says so"
+)]
 
 mod support;
 
@@ -28,9 +33,11 @@ mod cli;
 mod cooldown;
 mod disconnect;
 mod drain;
+mod elsewhere;
 mod health;
 mod limits;
 mod live_flood;
+mod memory;
 mod outbound_proxy;
 mod paths_and_credentials;
 mod pool_rows;
@@ -43,5 +50,6 @@ mod storage;
 mod streaming;
 mod sudden_death;
 mod ten_keys;
+mod tls;
 mod trouble;
 mod upstream_faults;

@@ -3,7 +3,6 @@
 //!
 //! `cargo xtask soak [MINUTES]` runs it with the release build and shows its progress.
 
-#![expect(clippy::print_stdout, reason = "a long run shows how it is going")]
 #![expect(clippy::disallowed_methods, reason = "how long is said from outside, as is no setting")]
 
 mod callers;

@@ -25,7 +25,6 @@ const SERVES: &str = "serves on http://";
 const PROGRAM: &str = "GEMINI_BALANCE_PROGRAM";
 
 /// Where the program is.
-#[expect(clippy::disallowed_methods, reason = "which build is tried is no setting of the program")]
 fn program() -> OsString {
     std::env::var_os(PROGRAM).unwrap_or_else(|| env!("CARGO_BIN_EXE_gemini-balance").into())
 }
@@ -134,11 +133,6 @@ impl Process {
         if ended { Some(self.exit().await) } else { None }
     }
 
-    /// Its number among the processes of the system.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Its number in the system.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
@@ -147,6 +141,22 @@ impl Process {
     pub(crate) fn signal(&self, name: &str) {
         let id = self.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
+    /// How much memory it holds, in KiB, and the most it has held since
+    /// [`Process::forget_peak_memory`].
+    pub(crate) fn memory_kib(&self) -> (u64, u64) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let figure = |name: &str| {
+            let (_, rest) = status.split_once(name).unwrap();
+            rest.split_whitespace().next().unwrap().parse().unwrap()
+        };
+        (figure("VmRSS:"), figure("VmHWM:"))
+    }
+
+    /// Begins a new measurement of the most memory held.
+    pub(crate) fn forget_peak_memory(&self) {
+        std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5").unwrap();
     }
 
     /// Waits for its end; its output is complete then.
