@@ -23,6 +23,7 @@ mod admin_routes;
 mod admin_stats;
 mod at_rest;
 mod byte_fidelity;
+mod canary;
 mod choosing;
 mod cli;
 mod cooldown;

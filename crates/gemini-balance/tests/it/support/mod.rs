@@ -1,9 +1,11 @@
 //! What every house test stands on: a gateway in front of a scripted upstream, and a client.
 
 mod ask;
+mod canary;
 mod client;
 mod form;
 mod gateway;
+mod leaks;
 mod pool;
 pub(crate) mod process;
 mod refusal;
@@ -12,6 +14,7 @@ mod spoken;
 mod wire;
 
 pub(crate) use ask::{Ask, FORMS, Mode};
+pub(crate) use canary::{Canaries, Kind};
 pub(crate) use client::{Client, Reply, Stream};
 pub(crate) use form::{Form, MODEL};
 pub(crate) use gateway::{Gateway, PASSWORD, Setup};
