@@ -8,6 +8,7 @@ use gemini_balance::live::Live;
 use gemini_balance::start::{self, Running};
 use http::Method;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::support::{Client, Gateway, PASSWORD, Reply, Setup};
 
@@ -84,6 +85,35 @@ async fn behind_a_trusted_proxy_addresses_are_told_apart() {
 
     assert_eq!(try_password(&client("7.7.7.7, 198.51.100.1"), PASSWORD).await.status, 429);
     assert_eq!(try_password(&client("198.51.100.2"), PASSWORD).await.status, 200);
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tries_from_everywhere_slow_strangers_down_and_leave_sessions_alone() {
+    let gateway = Setup::default().set("TRUSTED_PROXIES", "127.0.0.1").start().await;
+    let admin = gateway.admin().await;
+    let from = |number: u16| {
+        let address = format!("198.51.{}.{}", number / 250, number % 250);
+        gateway.stranger().with("x-forwarded-for", &address)
+    };
+
+    let mut tries = JoinSet::new();
+    for number in 0..1_000 {
+        let client = from(number);
+        tries.spawn(async move { try_password(&client, "wrong").await });
+    }
+    let replies = tries.join_all().await;
+    let wrong = replies.iter().filter(|reply| reply.status == 401).count();
+    let waits = replies.iter().filter(|reply| reply.status == 429);
+    assert!(waits.clone().all(|reply| !reply.header("retry-after").is_empty()));
+    assert_eq!(wrong + waits.count(), 1_000);
+    assert!(0 < wrong && wrong <= 101, "{wrong} passwords were looked at");
+
+    let stranger = try_password(&from(2_000), PASSWORD).await;
+    assert_eq!(stranger.status, 429, "nobody without a session gets through");
+    let at_home = admin.with("x-forwarded-for", "203.0.113.1");
+    assert_eq!(try_password(&at_home, PASSWORD).await.status, 200, "whoever has one does");
+    assert_eq!(admin.get("/api/keys").await.status, 200);
     gateway.close().await;
 }
 

@@ -27,6 +27,7 @@ mod canary;
 mod choosing;
 mod cli;
 mod cooldown;
+mod credentials;
 mod disconnect;
 mod drain;
 mod limits;

@@ -24,8 +24,8 @@ const SECRET_BYTES_MIN: usize = 8;
 const SHOWN_BYTES: usize = 4;
 /// From this length on, what is not shown is long enough to be told from other words.
 const LONG_BYTES_MIN: usize = 24;
-/// Of a long list, this many are looked for.
-const SECRETS_MAX: usize = 64;
+/// Of a long list of keys, this many are looked for.
+pub(super) const KEYS_MAX: usize = 64;
 /// Of a long answer, this much is searched.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// What follows the beginning of a key or token is at least this long.
@@ -62,8 +62,7 @@ impl Canaries {
     pub(crate) fn learn(&self, secret: impl AsRef<[u8]>) {
         let secret = secret.as_ref();
         let mut secrets = self.0.lock();
-        let is_long = SECRET_BYTES_MIN <= secret.len();
-        if is_long && secrets.len() < SECRETS_MAX && !secrets.iter().any(|known| known == secret) {
+        if SECRET_BYTES_MIN <= secret.len() && !secrets.iter().any(|known| known == secret) {
             secrets.push(secret.to_owned());
         }
     }
@@ -97,7 +96,7 @@ impl Canaries {
         if method == Method::POST && path == "/api/keys" {
             let body: Value = serde_json::from_slice(body).unwrap_or_default();
             let keys = body["api_keys"].as_array().into_iter().flatten();
-            keys.filter_map(Value::as_str).take(SECRETS_MAX).for_each(|key| self.learn(key.trim()));
+            keys.filter_map(Value::as_str).take(KEYS_MAX).for_each(|key| self.learn(key.trim()));
         }
     }
 

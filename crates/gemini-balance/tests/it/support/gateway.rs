@@ -18,6 +18,7 @@ use gemini_balance::service_keys::{self, Common, LineResult};
 use gemini_balance::start::{self, Running};
 use tempfile::TempDir;
 
+use crate::support::canary::KEYS_MAX;
 use crate::support::rows::check_rows;
 use crate::support::{Canaries, Client, Spoken, Wire, eventually};
 
@@ -95,7 +96,7 @@ impl Setup {
         canaries.learn(PASSWORD);
         canaries.learn_secrets_file(&directory.path().join("data"));
         self.settings.iter().for_each(|(name, value)| canaries.learn_setting(name, value));
-        keys.iter().for_each(|key| canaries.learn(key));
+        keys.iter().take(KEYS_MAX).for_each(|key| canaries.learn(key));
         let now_ms = app.clock.wall_ms();
         let pool = Some(&app.pool);
         let added =

@@ -1,18 +1,21 @@
 //! Where secrets would show: everything that a gateway has put out when a test ends.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use gemini_balance::admin::{self, Access};
 use gemini_balance::live::Seen;
 use http::Method;
 
+use crate::support::canary::KEYS_MAX;
 use crate::support::{Canaries, Client, Gateway, Kind, Spoken};
 
 impl Gateway {
     /// Every secret that can be seen, with its place.
     pub(crate) async fn leaks(&self) -> Vec<String> {
         let app = self.app();
-        for (key, _) in app.pool.views() {
+        for (key, _) in app.pool.views().iter().take(KEYS_MAX) {
             self.canaries.learn(key.secret.expose());
         }
         let mut leaks = Vec::new();
@@ -39,7 +42,7 @@ impl Gateway {
         let mut lines = Vec::new();
         let Ok(mut watcher) = self.app().live.subscribe(None) else { return lines };
         while let Ok(Some(Seen::Line(line))) =
-            tokio::time::timeout(std::time::Duration::ZERO, watcher.next()).await
+            tokio::time::timeout(Duration::ZERO, watcher.next()).await
         {
             lines.push(serde_json::to_string(&*line).unwrap());
         }
@@ -52,7 +55,7 @@ impl Gateway {
         // A test may have left a database that takes no session.
         let Ok(session) = app.sessions.begin(app.clock.wall_ms()).await else { return Vec::new() };
         // A client that does not mind by itself, so that every leak is told with its place.
-        let unwatched = std::sync::Arc::<Canaries>::default();
+        let unwatched = Arc::<Canaries>::default();
         let admin = Client::watched(self.address(), &unwatched).bearer(&session.token);
         let mut pages = Vec::new();
         let table = admin::table(app);
@@ -69,7 +72,7 @@ impl Gateway {
 
 /// What a file on the disk is for: the database keeps hashes of passwords, `secrets` the keys to
 /// everything.
-fn may_hold(path: &Path) -> &'static [Kind] {
+pub(crate) fn may_hold(path: &Path) -> &'static [Kind] {
     let name = path.file_name().unwrap().to_string_lossy();
     if name.contains(".db") { &[Kind::PasswordHash] } else { &[] }
 }

@@ -5,7 +5,7 @@ mod canary;
 mod client;
 mod form;
 mod gateway;
-mod leaks;
+pub(crate) mod leaks;
 mod pool;
 pub(crate) mod process;
 mod refusal;
