@@ -30,6 +30,7 @@ mod cooldown;
 mod credentials;
 mod disconnect;
 mod drain;
+mod hostile_values;
 mod limits;
 mod outbound_proxy;
 mod paths_and_credentials;

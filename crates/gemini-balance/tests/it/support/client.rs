@@ -143,6 +143,10 @@ impl Stream {
         self.response.status()
     }
 
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        self.response.headers()
+    }
+
     /// The next piece; `None` at the end.
     pub(crate) async fn next(&mut self) -> Option<Bytes> {
         let frame = tokio::time::timeout(PATIENCE, self.response.frame()).await;
