@@ -371,6 +371,30 @@ async fn thirty_thousand_keys_come_rest_and_go_in_one_call_each_while_the_proxy_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_at_the_wrong_place_is_not_repeated() {
+    let key = "AIzaSyMisplaced-0000000000000000000ok01";
+    // Whoever reads an answer with the key fails.
+    let gateway = Setup::default().keys([key]).start().await;
+    let admin = gateway.admin().await;
+
+    for (path, body) in [
+        ("/api/keys", json!({"api_keys": key})),
+        ("/api/keys", json!({"api_keys": {"key": key}})),
+        ("/api/keys", json!({"api_keys": [key], "tier": key})),
+        ("/api/keys", json!({"api_keys": [key], "tags": key})),
+        ("/api/keys/bulk", json!({"action": key, "filter": {}})),
+        ("/api/keys/bulk", json!({"action": "test", "filter": {"state": key}})),
+        ("/api/keys/bulk", json!({"action": "test", "filter": key})),
+        ("/api/auth_keys", json!({"alias": "bob", "expires_at": key})),
+        ("/api/keys", json!(key)),
+    ] {
+        let reply = admin.post(path, &body).await;
+        assert_eq!(reply.status, 422, "{path} {body}: {}", reply.text());
+    }
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_thirty_thousand_crooked_lines_the_good_ones_come_in_once() {
     let gateway = Gateway::start().await;
     let admin = gateway.admin().await;

@@ -25,7 +25,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 /// How long a fact may take to become true before a test gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits until something holds.
 ///
