@@ -59,9 +59,7 @@ fn refuse_all_but(known: &[Parameter], uri: &Uri) -> Result<(), ApiError> {
     let unknown: Vec<_> = pairs
         .iter()
         .filter(|(name, _)| known.iter().all(|parameter| parameter.name != *name))
-        .map(|(name, value)| {
-            Problem::value(Part::Query, name, "This call has no such parameter").with_input(value)
-        })
+        .map(|(name, _)| Problem::value(Part::Query, name, "This call has no such parameter"))
         .collect();
     match unknown.is_empty() {
         true => Ok(()),

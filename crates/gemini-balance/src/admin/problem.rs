@@ -14,7 +14,8 @@ pub(super) struct Problem {
     loc: Vec<Step>,
     /// What is wrong, in words.
     msg: String,
-    /// What stood there. Of a body never more than `null`: it may hold a secret.
+    /// What stood there. Of a body and of an unknown parameter never more than `null`: they may hold
+    /// a secret.
     input: Value,
 }
 
@@ -79,6 +80,10 @@ impl Problem {
             Some(_) | None => ("", told),
         };
         let words = words.split_once(" at line ").map_or(words, |(words, _)| words);
+        let words = match part {
+            Part::Body => without_value(words),
+            Part::Query => words.to_owned(),
+        };
         let mut loc = vec![Step::Name(part.name().to_owned())];
         loc.extend(steps(path));
         if let Some(field) =
@@ -96,7 +101,7 @@ impl Problem {
         Self {
             kind: kind.map_or("value_error", |(_, kind)| kind),
             loc,
-            msg: words.to_owned(),
+            msg: words,
             input: Value::Null,
         }
     }
@@ -139,6 +144,19 @@ fn is_path(text: &str) -> bool {
     !text.is_empty() && !text.contains(char::is_whitespace)
 }
 
+/// The words without the value that was met: `invalid type: string "…", expected a sequence` may
+/// be about a key at the wrong place.
+fn without_value(words: &str) -> String {
+    let tells_a_value =
+        ["invalid type", "invalid value", "unknown variant"].iter().any(|it| words.starts_with(it));
+    let value = words.find(['"', '`']).filter(|_| tells_a_value);
+    let expected = words.rfind(", expected ");
+    match (value.and_then(|at| words.get(..at)), expected.and_then(|at| words.get(at..))) {
+        (Some(kind), Some(expected)) => format!("{}{expected}", kind.trim_end()),
+        _ => words.to_owned(),
+    }
+}
+
 fn steps(path: &str) -> impl Iterator<Item = Step> {
     let parts = path.split(['.', '[', ']']).filter(|part| !part.is_empty());
     parts.map(|part| match part.parse() {
@@ -159,7 +177,19 @@ mod tests {
             "api_keys[3]: invalid type: integer `5`, expected a string at line 1 column 12",
             "type_error",
             &json!(["body", "api_keys", 3]),
-            "invalid type: integer `5`, expected a string",
+            "invalid type: integer, expected a string",
+        );
+        check(
+            "api_keys: invalid type: string \"AIza, expected x\", expected a sequence at line 1 column 9",
+            "type_error",
+            &json!(["body", "api_keys"]),
+            "invalid type: string, expected a sequence",
+        );
+        check(
+            "action: unknown variant `burn`, expected `test` or `reset` at line 1 column 9",
+            "enum",
+            &json!(["body", "action"]),
+            "unknown variant, expected `test` or `reset`",
         );
         check(
             "missing field `alias` at line 1 column 2",

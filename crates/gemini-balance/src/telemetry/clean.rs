@@ -23,11 +23,13 @@ const KEY_STARTS: [(&str, bool); 4] =
 const KEY_BYTES_MIN: usize = 20;
 
 /// After these, whatever follows is a credential.
-const CREDENTIAL_MARKS: [&str; 8] = [
+const CREDENTIAL_MARKS: [&str; 10] = [
     "?key=",
     "&key=",
     "?ticket=",
     "&ticket=",
+    "?token=",
+    "&token=",
     "?access_token=",
     "&access_token=",
     "?api_key=",
@@ -165,6 +167,7 @@ mod tests {
         );
         check("/x?alt=sse&key=abc", "/x?alt=sse&key=[redacted]");
         check("/x?ticket=abc#y", "/x?ticket=[redacted]#y");
+        check("/x?a&token=abc", "/x?a&token=[redacted]");
         check("/x?monkey=abc", "/x?monkey=abc");
         check("/x?key=", "/x?key=");
     }

@@ -370,6 +370,66 @@ async fn thirty_thousand_keys_come_rest_and_go_in_one_call_each_while_the_proxy_
     gateway.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_at_the_wrong_place_is_not_repeated() {
+    let key = "AIzaSyMisplaced-0000000000000000000ok01";
+    // Whoever reads an answer with the key fails.
+    let gateway = Setup::default().keys([key]).start().await;
+    let admin = gateway.admin().await;
+
+    for (path, body) in [
+        ("/api/keys", json!({"api_keys": key})),
+        ("/api/keys", json!({"api_keys": {"key": key}})),
+        ("/api/keys", json!({"api_keys": [key], "tier": key})),
+        ("/api/keys", json!({"api_keys": [key], "tags": key})),
+        ("/api/keys/bulk", json!({"action": key, "filter": {}})),
+        ("/api/keys/bulk", json!({"action": "test", "filter": {"state": key}})),
+        ("/api/keys/bulk", json!({"action": "test", "filter": key})),
+        ("/api/auth_keys", json!({"alias": "bob", "expires_at": key})),
+        ("/api/keys", json!(key)),
+    ] {
+        let reply = admin.post(path, &body).await;
+        assert_eq!(reply.status, 422, "{path} {body}: {}", reply.text());
+    }
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_thirty_thousand_crooked_lines_the_good_ones_come_in_once() {
+    let gateway = Gateway::start().await;
+    let admin = gateway.admin().await;
+    let key = |number: usize| format!("AIzaSyCrooked-{number:025}");
+    // Each tenth line is a key, thrice in different clothes; the others are none.
+    let lines: Vec<String> = (0..30_000)
+        .map(|number| match number % 10 {
+            0 => key(number % 1_000),
+            1 => format!("{} \u{1}", key(number)),
+            2 => String::new(),
+            3 => " \t ".to_owned(),
+            4 => format!("ключ-{number}-на-русском-языке"),
+            5 => "short".to_owned(),
+            6 => format!("AIzaSyCrooked\u{2028}{number:025}"),
+            7 => "x".repeat(4_096),
+            8 => format!("two keys-{number}-on-a-line"),
+            _ => format!("  {}\r", key(number % 1_000 - 9)),
+        })
+        .collect();
+
+    let reply = admin.post("/api/keys", &json!({"api_keys": lines})).await;
+
+    assert_eq!(reply.status, 201);
+    let answer = reply.json();
+    let results = answer["results"].as_array().unwrap();
+    let count = |result: &str| results.iter().filter(|it| it["result"] == result).count();
+    assert_eq!(count("added"), 100);
+    assert_eq!(count("duplicate"), 2 * 3_000 - 100);
+    assert_eq!(count("added") + count("duplicate") + count("invalid"), results.len());
+    assert!(!reply.text().contains("Crooked") && !reply.text().contains("русском"));
+    let stored = admin.get("/api/keys?limit=1").await.json();
+    assert_eq!(stored["total"], 3 + 100, "nothing else is stored");
+    gateway.close().await;
+}
+
 async fn generate(gateway: &Gateway, key: &str) -> Reply {
     let client = gateway.stranger().with("x-goog-api-key", key);
     let body = json!({"contents": [{"parts": [{"text": "hello"}]}]});

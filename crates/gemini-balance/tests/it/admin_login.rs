@@ -1,6 +1,7 @@
 //! Logging in and out, and what a session is worth.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use gemini_balance::clock::Clock;
 use gemini_balance::config::Config;
@@ -8,8 +9,9 @@ use gemini_balance::live::Live;
 use gemini_balance::start::{self, Running};
 use http::Method;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
-use crate::support::{Client, Gateway, PASSWORD, Reply, Setup};
+use crate::support::{Ask, Client, Gateway, PASSWORD, Reply, Setup};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_is_json_or_a_form_of_either_kind() {
@@ -84,6 +86,38 @@ async fn behind_a_trusted_proxy_addresses_are_told_apart() {
 
     assert_eq!(try_password(&client("7.7.7.7, 198.51.100.1"), PASSWORD).await.status, 429);
     assert_eq!(try_password(&client("198.51.100.2"), PASSWORD).await.status, 200);
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tries_from_everywhere_slow_strangers_down_and_leave_sessions_alone() {
+    // Time stands still, so that no try is forgotten meanwhile.
+    let clock = Clock::manual(1_800_000_000_000);
+    let setup = Setup::default().clock(&clock).set("TRUSTED_PROXIES", "127.0.0.1");
+    let gateway = setup.start().await;
+    let admin = gateway.admin().await;
+    let from = |number: u16| {
+        let address = format!("198.51.{}.{}", number / 250, number % 250);
+        gateway.stranger().with("x-forwarded-for", &address)
+    };
+
+    let mut tries = JoinSet::new();
+    for number in 0..1_000 {
+        let client = from(number);
+        tries.spawn(async move { try_password(&client, "wrong").await });
+    }
+    let replies = tries.join_all().await;
+    let wrong = replies.iter().filter(|reply| reply.status == 401).count();
+    let waits = replies.iter().filter(|reply| reply.status == 429);
+    assert!(waits.clone().all(|reply| !reply.header("retry-after").is_empty()));
+    assert_eq!(wrong + waits.count(), 1_000);
+    assert!(0 < wrong && wrong < 100, "{wrong} passwords were looked at");
+
+    let stranger = try_password(&from(2_000), PASSWORD).await;
+    assert_eq!(stranger.status, 429, "nobody without a session gets through");
+    let at_home = admin.with("x-forwarded-for", "203.0.113.1");
+    assert_eq!(try_password(&at_home, PASSWORD).await.status, 200, "whoever has one does");
+    assert_eq!(admin.get("/api/keys").await.status, 200);
     gateway.close().await;
 }
 
@@ -240,6 +274,77 @@ async fn another_password_ends_every_session_and_begins_one() {
     let stranger = Client::new(running.address());
     assert_eq!(try_password(&stranger, "another good one").await.status, 200);
     running.shutdown().await;
+}
+
+/// Prints how long callers of the LLM APIs wait while passwords are guessed, and how fast a guess
+/// is refused.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: a thousand guesses a second for half a minute"]
+#[expect(clippy::print_stderr, reason = "its figures are for people")]
+async fn guessing_at_full_speed_does_not_slow_the_callers() {
+    let gateway = Setup::default().set("TRUSTED_PROXIES", "127.0.0.1").start().await;
+    let seconds = |count: u64| Instant::now() + Duration::from_secs(count);
+    let calm = latencies(&gateway, seconds(10)).await;
+
+    let until = seconds(30);
+    let guessing = async {
+        let mut guesses = JoinSet::new();
+        let mut second = tokio::time::interval(Duration::from_millis(10));
+        let mut number = 0_u32;
+        let mut answered = Vec::new();
+        while Instant::now() < until {
+            second.tick().await;
+            for _ in 0..10 {
+                number += 1;
+                let address = format!("198.51.{}.{}", number / 250 % 250, number % 250);
+                let client = gateway.stranger().with("x-forwarded-for", &address);
+                guesses.spawn(async move {
+                    let began = Instant::now();
+                    let status = try_password(&client, "wrong").await.status;
+                    (status.as_u16(), began.elapsed())
+                });
+            }
+            // As many as the attacker has sockets for.
+            while 200 < guesses.len() {
+                answered.push(guesses.join_next().await.unwrap().unwrap());
+            }
+        }
+        answered.extend(guesses.join_all().await);
+        answered
+    };
+    let (guesses, attacked) = tokio::join!(guessing, latencies(&gateway, until));
+
+    let (refused, looked_at): (Vec<_>, Vec<_>) =
+        guesses.into_iter().partition(|(status, _)| *status == 429);
+    assert!(looked_at.iter().all(|(status, _)| *status == 401));
+    // The limit of all addresses together: a hundred at once, then about seventy a minute.
+    assert!(looked_at.len() < 150, "{} passwords were looked at", looked_at.len());
+    let mut refusals: Vec<Duration> = refused.into_iter().map(|(_, time)| time).collect();
+    refusals.sort();
+    eprintln!(
+        "guesses: {} refused, p99 {:?}; {} looked at",
+        refusals.len(),
+        p99(&refusals),
+        looked_at.len()
+    );
+    eprintln!("callers: p99 {:?} calm, {:?} attacked", p99(&calm), p99(&attacked));
+    gateway.close().await;
+}
+
+/// How long each of the calls took that one caller made one after the other, shortest first.
+async fn latencies(gateway: &Gateway, until: Instant) -> Vec<Duration> {
+    let mut latencies = Vec::new();
+    while Instant::now() < until {
+        let began = Instant::now();
+        Ask::gemini().is_answered(&gateway.gemini()).await;
+        latencies.push(began.elapsed());
+    }
+    latencies.sort();
+    latencies
+}
+
+fn p99(sorted: &[Duration]) -> Duration {
+    sorted[sorted.len() * 99 / 100]
 }
 
 async fn check_refused(admin: &Client, change: &Value, status: u16) {

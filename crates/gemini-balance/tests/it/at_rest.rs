@@ -6,8 +6,9 @@ use fake_upstream::{Answer, When};
 use gemini_balance::clock::Clock;
 use gemini_balance::store::calendar::TimeRange;
 use http::StatusCode;
+use serde_json::json;
 
-use crate::support::{Ask, Gateway, MODEL, PASSWORD, Setup};
+use crate::support::{Ask, Gateway, MODEL, PASSWORD, Setup, Spoken};
 
 /// Every file below a directory, with its bytes.
 fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
@@ -85,6 +86,18 @@ async fn a_damaged_key_is_left_out_and_the_others_serve() {
         .query_row("SELECT sealed FROM service_keys ORDER BY id LIMIT 1", [], |row| row.get(0))
         .unwrap();
     assert_eq!(kept, sealed);
+    // The admin sees which one it is, and that it must be added again.
+    let admin = gateway.admin().await;
+    let damaged = admin.get("/api/keys?state=unreadable").await.json();
+    assert_eq!(damaged["total"], 1, "{damaged}");
+    let name = damaged["keys"][0]["key_identifier"].as_str().unwrap();
+    assert!(Spoken::listen().contains("a service key cannot be decrypted"), "the log says so");
+    let reset = admin.post(&format!("/api/keys/{name}/reset"), &json!({})).await;
+    assert_eq!(reset.status, StatusCode::CONFLICT);
+    assert_eq!(admin.delete(&format!("/api/keys/{name}")).await.status, StatusCode::OK);
+    let added = admin.post("/api/keys", &json!({"api_keys": ["the-damaged-key"]})).await;
+    assert_eq!(added.json()["results"][0]["result"], "added");
+    assert_eq!(gateway.app().pool.counts().active, 2);
     gateway.close().await;
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::support::process::Process;
-use crate::support::{Ask, Client};
+use crate::support::{Ask, Canaries, Client};
 
 /// A data directory, and an upstream to test keys with.
 struct Desk {
@@ -41,6 +41,11 @@ impl Desk {
         let base =
             [("GEMINI_API_BASE_URL", gemini.as_str()), ("OPENAI_API_BASE_URL", openai.as_str())];
         let settings: Vec<_> = base.into_iter().chain(more.iter().copied()).collect();
+        if let ["keys", "add", words @ ..] = command {
+            let words = words.iter().copied().filter(|word| !word.starts_with("--"));
+            let keys = input.lines().chain(words);
+            keys.for_each(|key| Canaries::of_processes().learn(key.trim()));
+        }
         let mut process = Process::feed(self.path(), command, &settings, input);
         let code = process.exit().await.code().unwrap();
         (code, process.output())

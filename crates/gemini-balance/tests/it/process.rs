@@ -7,6 +7,7 @@ use fake_upstream::{Answer, Upstream, When};
 use serde_json::json;
 use tokio::task::JoinSet;
 
+use crate::support::leaks::files;
 use crate::support::process::{Process, SERVICE_KEY, furnish, leading_to, log_in, with};
 use crate::support::{Ask, Client, PASSWORD};
 
@@ -33,8 +34,15 @@ async fn the_first_start_makes_a_password_that_logs_in_and_the_second_shows_none
 
     assert_eq!((reply.status, again.status), (http::StatusCode::OK, http::StatusCode::OK));
     assert!(status.success());
+    assert_eq!(first.output().matches(&password).count(), 1, "it is shown once");
     assert!(!second.output().contains("Admin password"), "{}", second.output());
     assert!(password.len() >= 20, "{password}");
+    let mut hashes = 0;
+    for (path, bytes) in files(directory.path()) {
+        assert_eq!(memchr::memmem::find(&bytes, password.as_bytes()), None, "{}", path.display());
+        hashes += memchr::memmem::find_iter(&bytes, b"$argon2id$v=19$m=19456,t=2,p=1$").count();
+    }
+    assert!(hashes > 0, "it is stored hashed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -174,7 +182,7 @@ async fn nothing_secret_is_said_or_stored_in_clear_even_at_the_most_talkative() 
     upstream.on(When::any().model("gemini-suspended").times(1), Answer::suspended());
     upstream.on(When::any().model("gemini-broken"), Answer::reset());
     let directory = tempfile::tempdir().unwrap();
-    let more = [("LOG_LEVEL", "DEBUG"), ("LOG_FORMAT", "json"), ("LOG_FILE_DIR", "logs")];
+    let more = [("LOG_FORMAT", "json"), ("LOG_FILE_DIR", "logs")];
     let mut gateway = start(directory.path(), &leading_to(&upstream), &more);
     let address = gateway.address().await;
     let admin = log_in(address).await;

@@ -123,6 +123,7 @@ impl Run {
             ("PASSWORD", PASSWORD),
             ("WORKERS", "2"),
             ("METRICS_PUBLIC", "true"),
+            ("LOG_LEVEL", "INFO"),
             ("LOG_FILE_DIR", "logs"),
             ("LOG_FILE_MAX_MB", "1"),
             ("BODY_LIMIT_MB", "1"),

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -12,13 +13,15 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::support::PATIENCE;
+use crate::support::{Canaries, PATIENCE};
 
 /// Sends requests to one address with one set of header fields.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     address: SocketAddr,
     headers: Vec<(String, String)>,
+    /// What no answer may show.
+    canaries: Arc<Canaries>,
 }
 
 /// A complete answer.
@@ -34,6 +37,9 @@ pub(crate) struct Reply {
 /// An answer that is read piece by piece; dropping it leaves.
 #[derive(Debug)]
 pub(crate) struct Stream {
+    /// What was asked, and what the answer to it may not show.
+    asked: (Method, String),
+    canaries: Arc<Canaries>,
     response: Response<Incoming>,
     /// The connection, closed when this is dropped.
     _connection: JoinSet<()>,
@@ -41,7 +47,12 @@ pub(crate) struct Stream {
 
 impl Client {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Self { address, headers: Vec::new() }
+        Self::watched(address, Canaries::of_processes())
+    }
+
+    /// A client whose answers may not show these.
+    pub(crate) fn watched(address: SocketAddr, canaries: &Arc<Canaries>) -> Self {
+        Self { address, headers: Vec::new(), canaries: Arc::clone(canaries) }
     }
 
     /// The same client with one more header field.
@@ -95,15 +106,21 @@ impl Client {
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { drop(connection.await) });
+        let (body, asked) = (body.into(), (method.clone(), path.to_owned()));
+        self.canaries.learn_call(&method, path, &body);
         let mut request = Request::builder().method(method).uri(path);
         request = request.header("host", self.address.to_string());
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let request = request.body(Full::new(body.into())).unwrap();
+        let request = request.body(Full::new(body)).unwrap();
         let sending = tokio::time::timeout(PATIENCE, sender.send_request(request));
         let response = sending.await.expect("no answer in time")?;
-        Ok(Stream { response, _connection: tasks })
+        let canaries = Arc::clone(&self.canaries);
+        for (name, value) in response.headers() {
+            canaries.check_answer(&asked, format!("{name}: {value:?}").as_bytes());
+        }
+        Ok(Stream { asked, canaries, response, _connection: tasks })
     }
 }
 
@@ -137,6 +154,10 @@ impl Stream {
         self.response.status()
     }
 
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        self.response.headers()
+    }
+
     /// The next piece; `None` at the end.
     pub(crate) async fn next(&mut self) -> Option<Bytes> {
         self.try_next().await.map(|piece| piece.expect("the body broke off"))
@@ -146,7 +167,11 @@ impl Stream {
     pub(crate) async fn try_next(&mut self) -> Option<hyper::Result<Bytes>> {
         let frame = tokio::time::timeout(PATIENCE, self.response.frame()).await;
         let frame = frame.expect("nothing came in time")?;
-        Some(frame.map(|frame| frame.into_data().unwrap_or_default()))
+        let piece = frame.map(|frame| frame.into_data().unwrap_or_default());
+        if let Ok(piece) = &piece {
+            self.canaries.check_answer(&self.asked, piece);
+        }
+        Some(piece)
     }
 
     /// Reads to the end.
@@ -164,6 +189,7 @@ impl Stream {
                 }
             }
         }
+        self.canaries.check_answer(&self.asked, &body);
         let (head, _) = self.response.into_parts();
         Reply { status: head.status, headers: head.headers, body: body.into(), is_cut }
     }

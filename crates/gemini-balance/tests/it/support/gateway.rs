@@ -1,10 +1,11 @@
 //! A gateway of a test's own: port 0, a temporary data directory, a scripted upstream.
 //!
 //! [`Gateway::close`] checks the house rules: no lease, permit or body memory is out, no
-//! connection to the upstream has a request under way, and every exchange has exactly one final
-//! row.
+//! connection to the upstream has a request under way, every exchange has exactly one final row,
+//! and nothing secret shows anywhere.
 
 use std::fmt::Display;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,8 +18,9 @@ use gemini_balance::service_keys::{self, Common, LineResult};
 use gemini_balance::start::{self, Running};
 use tempfile::TempDir;
 
+use crate::support::canary::KEYS_MAX;
 use crate::support::rows::check_rows;
-use crate::support::{Client, Wire, eventually};
+use crate::support::{Canaries, Client, Spoken, Wire, eventually};
 
 /// The admin's password in every test.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
@@ -38,6 +40,9 @@ pub(crate) struct Gateway {
     pub(crate) directory: Arc<TempDir>,
     /// A user key that lets in.
     pub(crate) user_key: String,
+    pub(super) canaries: Arc<Canaries>,
+    /// How much the process had said before this gateway began.
+    pub(super) silent_bytes: usize,
     settings: Vec<(String, String)>,
     clock: Clock,
 }
@@ -47,6 +52,8 @@ pub(crate) struct Stopped {
     pub(crate) upstream: Upstream,
     pub(crate) directory: Arc<TempDir>,
     user_key: String,
+    canaries: Arc<Canaries>,
+    silent_bytes: usize,
     settings: Vec<(String, String)>,
     clock: Clock,
 }
@@ -73,6 +80,7 @@ impl Setup {
 
     /// Starts the gateway.
     pub(crate) async fn start(self) -> Gateway {
+        let silent_bytes = Spoken::listen().bytes();
         let upstream = Upstream::start().await.unwrap();
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let clock = self.clock.unwrap_or_else(Clock::system);
@@ -84,6 +92,11 @@ impl Setup {
         } else {
             self.keys
         };
+        let canaries = Arc::<Canaries>::default();
+        canaries.learn(PASSWORD);
+        canaries.learn_secrets_file(&directory.path().join("data"));
+        self.settings.iter().for_each(|(name, value)| canaries.learn_setting(name, value));
+        keys.iter().take(KEYS_MAX).for_each(|key| canaries.learn(key));
         let now_ms = app.clock.wall_ms();
         let pool = Some(&app.pool);
         let added =
@@ -91,7 +104,8 @@ impl Setup {
         assert!(added.unwrap().iter().all(|line| matches!(line, LineResult::Added { .. })));
         let created = app.user_keys.create("alice".to_owned(), String::new(), None, now_ms).await;
         let user_key = created.unwrap().1.expose().to_owned();
-        Gateway { running, upstream, directory, user_key, settings: self.settings, clock }
+        let settings = self.settings;
+        Gateway { running, upstream, directory, user_key, canaries, silent_bytes, settings, clock }
     }
 }
 
@@ -128,7 +142,11 @@ impl Gateway {
 
     /// A client without credentials.
     pub(crate) fn stranger(&self) -> Client {
-        Client::new(self.running.address())
+        Client::watched(self.running.address(), &self.canaries)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.running.address()
     }
 
     /// A connection of bare bytes.
@@ -199,9 +217,18 @@ impl Gateway {
     /// Shuts down; data and upstream stay.
     pub(crate) async fn stop(self) -> Stopped {
         self.idle().await;
-        let Self { running, upstream, directory, user_key, settings, clock } = self;
+        let Self {
+            running,
+            upstream,
+            directory,
+            user_key,
+            canaries,
+            silent_bytes,
+            settings,
+            clock,
+        } = self;
         running.shutdown().await;
-        Stopped { upstream, directory, user_key, settings, clock }
+        Stopped { upstream, directory, user_key, canaries, silent_bytes, settings, clock }
     }
 
     /// Checks the house rules and shuts down.
@@ -213,6 +240,8 @@ impl Gateway {
     /// As [`Gateway::close`], for a test that put rows of its own into the log.
     pub(crate) async fn close_with_made_up_rows(self) {
         self.idle().await;
+        let leaks = self.leaks().await;
+        assert!(leaks.is_empty(), "{leaks:#?}");
         self.running.shutdown().await;
         self.upstream.stop().await;
     }
@@ -221,9 +250,9 @@ impl Gateway {
 impl Stopped {
     /// Starts again.
     pub(crate) async fn start(self) -> Gateway {
-        let Self { upstream, directory, user_key, settings, clock } = self;
+        let Self { upstream, directory, user_key, canaries, silent_bytes, settings, clock } = self;
         let running = run(&upstream, directory.path(), &settings, clock.clone()).await.unwrap();
-        Gateway { running, upstream, directory, user_key, settings, clock }
+        Gateway { running, upstream, directory, user_key, canaries, silent_bytes, settings, clock }
     }
 
     /// Tries to start with this setting besides, and tells why that does not work.

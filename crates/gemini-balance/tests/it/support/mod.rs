@@ -1,10 +1,12 @@
 //! What every house test stands on: a gateway in front of a scripted upstream, and a client.
 
 mod ask;
+mod canary;
 mod client;
 pub(crate) mod disk;
 mod form;
 mod gateway;
+pub(crate) mod leaks;
 mod pool;
 pub(crate) mod process;
 mod refusal;
@@ -13,6 +15,7 @@ mod spoken;
 mod wire;
 
 pub(crate) use ask::{Ask, FORMS, Mode};
+pub(crate) use canary::{Canaries, Kind};
 pub(crate) use client::{Client, Reply, Stream};
 pub(crate) use form::{Form, MODEL};
 pub(crate) use gateway::{Gateway, PASSWORD, Setup};
@@ -23,7 +26,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 /// How long a fact may take to become true before a test gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits until something holds.
 ///

@@ -1,9 +1,12 @@
 //! The real program as a process of its own: its output, its signals, its exit code.
+//!
+//! It is at its most talkative unless a test wants otherwise, and when it has ended, nothing
+//! secret may be in what it said or left on the disk.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Seek, Write};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -13,7 +16,7 @@ use fake_upstream::Upstream;
 use parking_lot::Mutex;
 use serde_json::json;
 
-use crate::support::{Client, PASSWORD, PATIENCE, eventually};
+use crate::support::{Canaries, Client, PASSWORD, PATIENCE, eventually, leaks};
 
 /// The service key of [`furnish`].
 pub(crate) const SERVICE_KEY: &str = "canary-service-key-0123456789";
@@ -35,6 +38,7 @@ pub(crate) struct Process {
     output: Arc<Mutex<String>>,
     /// Those who gather the output, until both its ends are closed.
     gathering: Vec<JoinHandle<()>>,
+    directory: PathBuf,
 }
 
 impl Process {
@@ -78,11 +82,13 @@ impl Process {
         settings: &[(&str, &str)],
         input: Stdio,
     ) -> Self {
+        let canaries = Canaries::of_processes();
+        settings.iter().for_each(|(name, value)| canaries.learn_setting(name, value));
         let mut child = program
             .current_dir(directory)
             .env_clear()
             .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-            .envs([("PORT", "0"), ("UPSTREAM_ALLOW_PRIVATE", "true")])
+            .envs([("PORT", "0"), ("UPSTREAM_ALLOW_PRIVATE", "true"), ("LOG_LEVEL", "TRACE")])
             .envs(settings.iter().copied())
             .stdin(input)
             .stdout(Stdio::piped())
@@ -94,7 +100,7 @@ impl Process {
             gather(child.stdout.take().unwrap(), &output),
             gather(child.stderr.take().unwrap(), &output),
         ];
-        Self { child, output, gathering }
+        Self { child, output, gathering, directory: directory.to_owned() }
     }
 
     /// Everything that was said so far, on both outputs.
@@ -165,10 +171,27 @@ impl Process {
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 self.gathering.drain(..).for_each(|gathering| gathering.join().unwrap());
+                self.check_discreet();
                 return status;
             }
             assert!(began.elapsed() < PATIENCE, "it does not end: {}", self.output());
             tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Fails if something secret was said or lies on the disk in clear.
+    fn check_discreet(&self) {
+        let canaries = Canaries::of_processes();
+        canaries.learn_secrets_file(&self.directory.join("data"));
+        // What is shown to a person once says so itself.
+        let output = self.output();
+        let lines = output.lines().filter(|line| !line.contains("(shown only now): "));
+        let said: String = lines.collect::<Vec<_>>().join("\n");
+        let leaks = canaries.leaks(said.as_bytes(), &[]);
+        assert!(leaks.is_empty(), "{leaks:?} was said: {said}");
+        for (path, bytes) in leaks::files(&self.directory) {
+            let leaks = canaries.leaks(&bytes, leaks::may_hold(&path));
+            assert!(leaks.is_empty(), "{leaks:?} in {}", path.display());
         }
     }
 }
@@ -177,6 +200,9 @@ impl Drop for Process {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+        if !std::thread::panicking() {
+            self.check_discreet();
+        }
     }
 }
 
