@@ -44,3 +44,6 @@ pub mod clock;
 pub mod config;
 pub mod random;
 pub mod secret;
+
+#[cfg(any(test, fuzzing))]
+pub mod laws;

@@ -177,7 +177,8 @@ fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|value| value.to_ascii_lowercase().starts_with("application/json"))
 }
 
-fn path_and_query(path: &str, query: &str) -> String {
+/// What is asked for, as it goes upstream.
+pub(super) fn path_and_query(path: &str, query: &str) -> String {
     let query = caller::query_without_credentials(query);
     if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }

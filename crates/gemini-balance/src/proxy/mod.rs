@@ -13,6 +13,8 @@ mod exchange;
 mod headers;
 mod judge;
 mod late;
+#[cfg(any(test, fuzzing))]
+pub mod laws;
 mod read_body;
 mod relay;
 mod serve;
