@@ -28,6 +28,8 @@ mod cli;
 mod cooldown;
 mod disconnect;
 mod drain;
+mod exhaustion;
+mod http_edge;
 mod limits;
 mod outbound_proxy;
 mod paths_and_credentials;

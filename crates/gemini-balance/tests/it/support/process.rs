@@ -29,7 +29,20 @@ impl Process {
 
     /// Runs a command of the program.
     pub(crate) fn run(directory: &Path, command: &[&str], settings: &[(&str, &str)]) -> Self {
-        Self::spawn(directory, command, settings, Stdio::null())
+        let program = Command::new(env!("CARGO_BIN_EXE_gemini-balance"));
+        Self::spawn(program, directory, command, settings, Stdio::null())
+    }
+
+    /// Starts the program with so few descriptors.
+    pub(crate) fn with_descriptors(
+        count: usize,
+        directory: &Path,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        let program = env!("CARGO_BIN_EXE_gemini-balance");
+        shell.args(["-c", &format!("ulimit -n {count} && exec '{program}'")]);
+        Self::spawn(shell, directory, &[], settings, Stdio::null())
     }
 
     /// Runs a command of the program that finds this on its standard input.
@@ -42,11 +55,18 @@ impl Process {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(input.as_bytes()).unwrap();
         file.rewind().unwrap();
-        Self::spawn(directory, command, settings, file.into())
+        let program = Command::new(env!("CARGO_BIN_EXE_gemini-balance"));
+        Self::spawn(program, directory, command, settings, file.into())
     }
 
-    fn spawn(directory: &Path, command: &[&str], settings: &[(&str, &str)], input: Stdio) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_gemini-balance"))
+    fn spawn(
+        mut program: Command,
+        directory: &Path,
+        command: &[&str],
+        settings: &[(&str, &str)],
+        input: Stdio,
+    ) -> Self {
+        let mut child = program
             .args(command)
             .current_dir(directory)
             .env_clear()
@@ -93,6 +113,26 @@ impl Process {
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
+    /// How long it has kept a processor busy.
+    pub(crate) fn cpu(&self) -> Duration {
+        let stat = self.proc_file("stat");
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        let ticks: u64 = fields[11..=12].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+        // A tick has been a hundredth of a second for as long as Linux has shown it.
+        Duration::from_millis(ticks * 10)
+    }
+
+    /// The most memory it has had, in MiB.
+    pub(crate) fn memory_peak(&self) -> u64 {
+        let status = self.proc_file("status");
+        let (_, rest) = status.split_once("VmHWM:").unwrap();
+        rest.split_whitespace().next().unwrap().parse::<u64>().unwrap() >> 10
+    }
+
+    fn proc_file(&self, name: &str) -> String {
+        std::fs::read_to_string(format!("/proc/{}/{name}", self.child.id())).unwrap()
     }
 
     /// Waits for its end; its output is complete then.
