@@ -1,14 +1,17 @@
-//! Too little of what the system gives: descriptors, memory, a directory.
+//! What nobody plans for: too few descriptors, too little memory, a directory that is gone, a
+//! defect of our own.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use fake_upstream::Upstream;
+use fake_upstream::{Answer, Upstream, When};
 use http::StatusCode;
 use serde_json::json;
 
 use crate::support::process::{Process, log_in};
-use crate::support::{Ask, Client, PASSWORD, Wire, eventually, statuses};
+use crate::support::{
+    Ask, Client, DEFECT, FORMS, PASSWORD, Setup, Spoken, Wire, eventually, statuses,
+};
 
 /// A furnished gateway as a process, and the key of its caller.
 async fn start(
@@ -125,4 +128,26 @@ async fn without_its_log_directory_it_serves_and_makes_another() {
 
     assert_eq!(Ask::openai().of(&client).await.status, StatusCode::OK);
     eventually("it is written again", async || is_written(&logs)).await;
+}
+
+/// The key and the place are held while the line about the failed attempt is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_costs_its_request_alone_and_gives_back_what_that_held() {
+    Spoken::listen();
+    let gateway = Setup::default().set("METRICS_PUBLIC", true).start().await;
+    gateway.upstream.on(When::any().model(DEFECT), Answer::quota_per_minute(60));
+
+    for (dialect, mode) in FORMS {
+        let reply = Ask::new(dialect, mode).model(DEFECT).of(&gateway.openai()).await;
+        gateway.assert_error(&reply, dialect, 500, "internal");
+        gateway.idle().await;
+    }
+
+    let rows = gateway.final_rows().await;
+    let kinds = rows.iter().map(|row| (row.status, row.error_kind.as_deref()));
+    assert_eq!(Vec::from_iter(kinds), [(Some(500), Some("internal")); FORMS.len()]);
+    assert_eq!(Ask::openai().of(&gateway.openai()).await.status, StatusCode::OK);
+    let metrics = gateway.stranger().get("/metrics").await.text();
+    assert!(metrics.contains("gemini_balance_panics_total 4"), "{metrics}");
+    gateway.close().await;
 }

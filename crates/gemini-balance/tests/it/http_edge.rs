@@ -211,6 +211,7 @@ async fn chunks_behind_a_request_that_is_not_answered_yet_are_refused() {
         gateway.assert_error(&wire.read_reply().await, Dialect::OpenAi, 400, expected);
     }
     assert_eq!(wire.read_to_end().await, "", "closed");
+    drop(wire);
     nothing_happened(gateway).await;
 }
 

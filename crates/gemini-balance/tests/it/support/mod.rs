@@ -15,7 +15,7 @@ pub(crate) use ask::{Ask, FORMS, Mode};
 pub(crate) use client::{Client, Reply, Stream};
 pub(crate) use form::{Form, MODEL};
 pub(crate) use gateway::{Gateway, PASSWORD, Setup};
-pub(crate) use spoken::Spoken;
+pub(crate) use spoken::{DEFECT, Spoken};
 pub(crate) use wire::{Wire, statuses};
 
 use std::task::Poll;
