@@ -292,7 +292,8 @@ fn limits(reader: &mut Reader<'_>) -> Limits {
             &["BODY_IDLE_TIMEOUT_SECONDS"],
             30 * SECOND_MS,
             10..=HOUR_MS,
-            "Longest silence of a caller within its request body.",
+            "Longest silence of a caller within its request body. On the whole a body must bring 1 KiB \
+             a second, and may fall behind by this much.",
         ),
         body_bytes_max,
         body_budget_bytes,

@@ -11,10 +11,10 @@ use dialect::{Dialect, Op, Rewrite, Shape};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, Method};
-use hyper::body::Incoming;
 
 use crate::admission::Reservation;
 use crate::app::App;
+use crate::intake::RequestBody;
 use crate::proxy::error::ProxyError;
 use crate::proxy::exchange::Exchange;
 use crate::proxy::read_body::{BodyLimits, read_body};
@@ -61,7 +61,7 @@ pub(super) async fn prepare(
     app: &App,
     exchange: &mut Exchange,
     head: &Parts,
-    body: Incoming,
+    body: RequestBody,
     target: &Target,
 ) -> Result<Call, ProxyError> {
     let admission_began_ms = app.clock.monotonic_ms();

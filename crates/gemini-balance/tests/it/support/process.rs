@@ -149,6 +149,15 @@ impl Process {
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
+    /// How long it has kept a processor busy.
+    pub(crate) fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        let ticks: u64 = fields[11..=12].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+        // A tick has been a hundredth of a second for as long as Linux has shown it.
+        Duration::from_millis(ticks * 10)
+    }
+
     /// How much memory it holds, in KiB, and the most it has held since
     /// [`Process::forget_peak_memory`].
     pub(crate) fn memory_kib(&self) -> (u64, u64) {
