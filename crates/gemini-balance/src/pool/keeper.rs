@@ -9,6 +9,7 @@ use std::time::Duration;
 use keypool::{LeaseId, Probe, Time};
 use tokio::task::JoinSet;
 
+use super::live::State;
 use super::{KeyPool, Prober};
 use crate::lifecycle::Lifecycle;
 use crate::store::Store;
@@ -109,7 +110,7 @@ impl KeyPool {
     }
 }
 
-impl super::State {
+impl State {
     /// A lease is stuck only when no byte has moved: a living stream of two hours is not.
     fn renew_or_take_back(&mut self, lease: LeaseId, now: Time) {
         let last_moved = self.leases.get(&lease).map(|activity| activity.last());
