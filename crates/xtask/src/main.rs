@@ -34,6 +34,8 @@ cargo xtask <chore>
 
   run [-- ARGS]      build the gateway for release and start it on port 8090
   test [rust|sdk]    every test: cargo test, then the official SDKs against a running gateway
+  test interleavings [ORDERS]
+                     the concurrent core, its steps in so many orders, 2000 if not said
   demo [--check]     gateway and scripted upstream together, with keys and traffic;
                      --check runs the printed curl lines itself and ends
   tidy               the rules of the house that the compiler does not know
@@ -61,6 +63,8 @@ fn chore(words: &[&str]) -> Outcome {
         ["test", "sdk"] => test::sdk(),
         ["demo"] => demo::stay(),
         ["demo", "--check"] => demo::check(),
+        ["test", "interleavings"] => test::interleavings(test::ORDERS),
+        ["test", "interleavings", orders] => test::interleavings(orders),
         ["tidy"] => tidy::tidy(),
         ["fuzz"] => fuzz::fuzz(fuzz::SECONDS),
         ["fuzz", seconds] => fuzz::fuzz(seconds),
