@@ -20,8 +20,8 @@ pub struct Lease {
     is_settled: bool,
 }
 
-/// When a byte last moved under a lease, on the pool's line of time: written by the request without a lock, read by the
-/// keeper before it declares a lease stuck.
+/// When a byte last moved under a lease, on the pool's line of time: written by the request without
+/// a lock, read by the keeper before it declares a lease stuck.
 #[derive(Debug)]
 pub(super) struct Activity(AtomicU64);
 
