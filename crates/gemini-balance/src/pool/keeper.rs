@@ -187,7 +187,7 @@ mod tests {
         let remembering = remember(Arc::clone(&pool), (*store).clone(), lifecycle.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(remembering);
-        pool.lease_key(KeyId(1), "m").unwrap().settle(Verdict::Invalid, "unknown");
+        pool.lease_key(KeyId(1), "m").unwrap().settle(Verdict::Cooling { wait_ms: 7_000 }, "");
 
         for spans in 1..=60 {
             tokio::time::sleep(Duration::from_secs(10)).await;
