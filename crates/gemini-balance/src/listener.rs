@@ -10,6 +10,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -17,8 +18,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Barrier;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::app::Worker;
 use crate::router;
@@ -62,6 +63,25 @@ fn bind_shared(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
     Ok(socket.into())
 }
 
+/// Who among the workers still has requests under way.
+#[derive(Debug)]
+pub struct Shift {
+    /// Shared by all; empty when the last request of the last worker has ended.
+    pub busy: TaskTracker,
+    /// This worker among them, also if it ends by a fault.
+    pub own: TaskTrackerToken,
+}
+
+impl Shift {
+    /// A place in one shift for each of `count` workers.
+    pub fn of(count: usize) -> Vec<Self> {
+        let busy = TaskTracker::new();
+        let shifts = (0..count).map(|_| Self { busy: busy.clone(), own: busy.token() }).collect();
+        busy.close();
+        shifts
+    }
+}
+
 /// Serves connections until the shutdown begins, then until the requests under way on this worker
 /// and on the others have ended.
 ///
@@ -71,7 +91,7 @@ fn bind_shared(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
 pub async fn serve(
     worker: Arc<Worker>,
     listener: std::net::TcpListener,
-    workers: Arc<Barrier>,
+    shift: Shift,
 ) -> std::io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let (callers, newcomers) = (TaskTracker::new(), TaskTracker::new());
@@ -85,12 +105,13 @@ pub async fn serve(
     // stand in its queue with it.
     let last = async {
         callers.wait().await;
-        workers.wait().await;
+        drop(shift.own);
+        shift.busy.wait().await;
     };
     tokio::select! {
         biased;
         () = accept(&worker, &listener, &newcomers, Door::Closing) => {}
-        _ = last => {}
+        () = last => {}
     }
     drop(listener);
     newcomers.close();
@@ -151,7 +172,9 @@ async fn connection(worker: Arc<Worker>, stream: TcpStream, peer: SocketAddr, do
         StallGuard::new(stream, Duration::from_millis(config.limits.write_stall_timeout_ms));
     let draining = worker.app.lifecycle.draining().clone();
     let header_timeout = Duration::from_millis(config.limits.header_timeout_ms);
+    let has_asked = AtomicBool::new(false);
     let service = service_fn(|request| {
+        has_asked.store(true, Ordering::Relaxed);
         let worker = Arc::clone(&worker);
         async move {
             Ok::<_, Infallible>(match door {
@@ -181,6 +204,10 @@ async fn connection(worker: Arc<Worker>, stream: TcpStream, peer: SocketAddr, do
     let outcome = tokio::select! {
         outcome = serving.as_mut() => outcome,
         () = leaving => {
+            // The engine would wait until its deadline for the rest of a first head.
+            if !has_asked.load(Ordering::Relaxed) {
+                return;
+            }
             serving.as_mut().graceful_shutdown();
             serving.await
         }

@@ -11,7 +11,6 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::Barrier;
 use tokio_util::task::TaskTracker;
 
 use crate::admin;
@@ -24,6 +23,7 @@ use crate::data::{self, Data};
 use crate::journal::Journal;
 use crate::lifecycle::Lifecycle;
 use crate::listener;
+use crate::listener::Shift;
 use crate::live::Live;
 use crate::login_throttle::LoginThrottle;
 use crate::metrics::Metrics;
@@ -114,6 +114,7 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
         clock,
         live,
     });
+    app.metrics.watch_tasks(Handle::current());
     start_background(&app, &background);
     if let Some(address) = app.config.metrics.listen {
         let listener = TcpListener::bind(address)
@@ -123,14 +124,14 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
     }
     let control = admin::router(Arc::clone(&app));
     let mut workers = Vec::with_capacity(listeners.len());
-    let barrier = Arc::new(Barrier::new(listeners.len()));
-    for (number, listener) in listeners.into_iter().enumerate() {
+    let shifts = Shift::of(listeners.len());
+    for (number, (listener, shift)) in listeners.into_iter().zip(shifts).enumerate() {
         let seat = Seat {
             app: Arc::clone(&app),
             way_out: way_out.clone(),
             control: control.clone(),
             control_runtime: Handle::current(),
-            workers: Arc::clone(&barrier),
+            shift,
         };
         let thread = std::thread::Builder::new()
             .name(format!("worker-{number}"))
@@ -182,7 +183,12 @@ async fn prune(app: Arc<App>) {
             () = tokio::time::sleep(PRUNE_EVERY) => {}
             () = app.lifecycle.draining().cancelled() => return,
         }
-        if let Err(error) = app.store.prune(retention(&app.config), app.clock.wall_ms()).await {
+        let pruning = app.store.prune(retention(&app.config), app.clock.wall_ms());
+        let pruned = tokio::select! {
+            pruned = pruning => pruned,
+            () = app.lifecycle.draining().cancelled() => return,
+        };
+        if let Err(error) = pruned {
             tracing::warn!(%error, "old log rows could not be removed; trying again in a minute");
         }
     }
@@ -205,19 +211,24 @@ struct Seat {
     way_out: WayOut,
     control: axum::Router,
     control_runtime: Handle,
-    workers: Arc<Barrier>,
+    shift: Shift,
 }
 
 impl Seat {
     /// Serves on a runtime of this thread's own until the listener has been drained.
+    ///
+    /// A worker that ends, by whatever fault, takes the others with it: half a gateway would look
+    /// like a whole one to whoever starts it again when it ends.
     fn work(self, listener: std::net::TcpListener) {
+        let _end = self.app.lifecycle.draining().clone().drop_guard();
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
                 tracing::error!(%error, "a worker has no runtime; the gateway shuts down");
-                return self.app.lifecycle.drain();
+                return;
             }
         };
+        self.app.metrics.watch_tasks(runtime.handle().clone());
         let connections = TaskTracker::new();
         let upstream = Upstream::new(&self.way_out, self.app.clock.clone(), connections);
         let worker = Arc::new(Worker {
@@ -226,10 +237,9 @@ impl Seat {
             control: self.control,
             control_runtime: self.control_runtime,
         });
-        let serving = listener::serve(Arc::clone(&worker), listener, self.workers);
+        let serving = listener::serve(worker, listener, self.shift);
         if let Err(error) = runtime.block_on(serving) {
             tracing::error!(%error, "a worker cannot listen; the gateway shuts down");
-            worker.app.lifecycle.drain();
         }
     }
 }
@@ -248,6 +258,11 @@ impl Running {
     /// The admin password that was made at this first start, if none was given.
     pub fn first_password(&self) -> Option<&Secret> {
         self.first_password.as_ref()
+    }
+
+    /// Waits until a worker has ended, which none does by itself unless something is broken.
+    pub async fn failed(&self) {
+        self.app.lifecycle.draining().cancelled().await;
     }
 
     /// Shuts down: no new connection, what is under way may end within the drain time, the rest

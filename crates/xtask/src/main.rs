@@ -19,6 +19,7 @@ mod fuzz;
 mod http;
 mod run;
 mod sdk;
+mod soak;
 mod step;
 mod test;
 mod tidy;
@@ -34,10 +35,12 @@ cargo xtask <chore>
 
   run [-- ARGS]      build the gateway for release and start it on port 8090
   test [rust|sdk]    every test: cargo test, then the official SDKs against a running gateway
+  test long          the tests that take minutes and are left out otherwise
   demo [--check]     gateway and scripted upstream together, with keys and traffic;
                      --check runs the printed curl lines itself and ends
   tidy               the rules of the house that the compiler does not know
   fuzz [SECONDS]     every fuzz target in turn, a minute each; needs nightly and cargo-fuzz
+  soak [MINUTES]     the release build under traffic, faults and restarts, five minutes or more
   ci                 the whole pipeline: format, tidy, clippy, docs, tests, licences";
 
 fn main() -> ExitCode {
@@ -59,11 +62,14 @@ fn chore(words: &[&str]) -> Outcome {
         ["test"] => test::everything(),
         ["test", "rust"] => test::rust(),
         ["test", "sdk"] => test::sdk(),
+        ["test", "long"] => test::long(),
         ["demo"] => demo::stay(),
         ["demo", "--check"] => demo::check(),
         ["tidy"] => tidy::tidy(),
         ["fuzz"] => fuzz::fuzz(fuzz::SECONDS),
         ["fuzz", seconds] => fuzz::fuzz(seconds),
+        ["soak"] => soak::soak(soak::MINUTES),
+        ["soak", minutes] => soak::soak(minutes),
         ["ci"] => ci::ci(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");

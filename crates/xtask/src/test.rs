@@ -21,6 +21,16 @@ pub(crate) fn rust() -> Outcome {
     Step::cargo("test --workspace").run()
 }
 
+/// Runs the Rust tests that take minutes and are left out otherwise, one after another.
+///
+/// # Errors
+///
+/// If a test fails or does not build.
+pub(crate) fn long() -> Outcome {
+    // One at a time, since some measure; their figures are to be seen.
+    Step::cargo("test --workspace --tests -- --ignored --test-threads 1 --show-output").run()
+}
+
 /// Runs the tests that drive the official SDKs against the gateway, built with the development
 /// profile.
 ///

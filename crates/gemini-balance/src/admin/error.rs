@@ -140,7 +140,11 @@ impl ApiError {
             Self::BodyBroken => StatusCode::BAD_REQUEST,
             Self::TooManySubscribers(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(
-                StoreError::Busy | StoreError::Full | StoreError::ReadOnly | StoreError::Closed,
+                StoreError::Busy
+                | StoreError::Full
+                | StoreError::ReadOnly
+                | StoreError::Disk(_)
+                | StoreError::Closed,
             ) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(StoreError::Corrupt(_) | StoreError::Failed(_)) | Self::Internal(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
@@ -170,6 +174,7 @@ impl ApiError {
             Self::Store(StoreError::Busy) => "database_busy",
             Self::Store(StoreError::Full) => "database_full",
             Self::Store(StoreError::ReadOnly) => "database_read_only",
+            Self::Store(StoreError::Disk(_)) => "database_disk_failed",
             Self::Store(StoreError::Closed) => "shutting_down",
             Self::Store(StoreError::TooManyPoints(_)) => "range_too_large",
             Self::Store(StoreError::Corrupt(_) | StoreError::Failed(_)) => "database_failed",
@@ -220,6 +225,9 @@ impl ApiError {
             }
             Self::Store(StoreError::ReadOnly) => {
                 "The database cannot be written. Look at the permissions of its directory."
+            }
+            Self::Store(StoreError::Disk(_)) => {
+                "The disk of the database cannot be read or written. Look at its volume."
             }
             Self::Store(StoreError::Closed) => "The gateway is shutting down. Try again shortly.",
             Self::Store(StoreError::Corrupt(_) | StoreError::Failed(_)) | Self::Internal(_) => {

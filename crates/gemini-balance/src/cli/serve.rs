@@ -21,12 +21,15 @@ pub(super) async fn run(config: Config, clock: Clock) -> anyhow::Result<ExitCode
     }
     let running = start::start(config, clock, live).await?;
     greet(&running);
-    stop.requested().await;
+    let code = tokio::select! {
+        () = stop.requested() => ExitCode::SUCCESS,
+        () = running.failed() => ExitCode::FAILURE,
+    };
     tracing::info!("shutting down; a second signal ends at once");
     tokio::select! {
         () = running.shutdown() => {
             tracing::info!("stopped");
-            Ok(ExitCode::SUCCESS)
+            Ok(code)
         }
         () = stop.requested() => Ok(ExitCode::FAILURE),
     }

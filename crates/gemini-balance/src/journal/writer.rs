@@ -24,8 +24,9 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Writes batches until the journal is closed.
 pub(super) fn run(shared: &Shared, store: &Store) {
+    let mut report = Report::default();
     while let Some(batch) = next_batch(shared) {
-        write(shared, store, &batch);
+        write(shared, store, &batch, &mut report);
     }
 }
 
@@ -54,16 +55,16 @@ fn is_worth_waiting(state: &State) -> bool {
 }
 
 /// Writes a batch, however often it takes, or gives it up when the journal has been closing for too long.
-fn write(shared: &Shared, store: &Store, batch: &Arc<[LogRow]>) {
-    let mut report = Report::default();
+fn write(shared: &Shared, store: &Store, batch: &Arc<[LogRow]>, report: &mut Report) {
     let mut wait = RETRY_WAIT_MIN;
     loop {
-        let Err(error) = store.insert_log_rows(Arc::clone(batch)) else {
-            report.end();
-            return shared.state.lock().written(batch.len());
-        };
-        report.failure(&error);
+        let outcome = store.insert_log_rows(Arc::clone(batch));
         let mut state = shared.state.lock();
+        let Err(error) = outcome else {
+            report.success(&state);
+            return state.written(batch.len());
+        };
+        report.failure(&error, &state);
         state.counts.failures = state.counts.failures.saturating_add(1);
         // Dropping them answers those who wait for these rows.
         state.flushes.clear();
@@ -130,20 +131,48 @@ impl State {
 /// Says that something lasts without saying it every time.
 #[derive(Debug, Default)]
 struct Report {
-    last_at: Option<Instant>,
+    said_at: Option<Instant>,
+    /// Whether the last thing said was that rows cannot be written.
+    is_failure_said: bool,
+    /// Dropped rows that were spoken of.
+    dropped: u64,
 }
 
 impl Report {
-    fn failure(&mut self, error: &StoreError) {
-        if self.last_at.is_none_or(|last_at| REPORT_INTERVAL <= last_at.elapsed()) {
-            tracing::warn!(%error, "the request log cannot be written, trying again");
-            self.last_at = Some(Instant::now());
+    fn failure(&mut self, error: &StoreError, state: &State) {
+        if !self.is_due() {
+            return;
         }
+        tracing::warn!(
+            %error,
+            rows_waiting = state.taken + state.waiting.len(),
+            rows_dropped = state.counts.dropped,
+            "the request log cannot be written, trying again"
+        );
+        self.is_failure_said = true;
+        self.dropped = state.counts.dropped;
     }
 
-    fn end(&self) {
-        if self.last_at.is_some() {
-            tracing::info!("the request log is written again");
+    fn success(&mut self, state: &State) {
+        let dropped = state.counts.dropped;
+        if std::mem::take(&mut self.is_failure_said) {
+            tracing::info!(rows_dropped = dropped, "the request log is written again");
+        } else if self.dropped < dropped && self.is_due() {
+            tracing::warn!(
+                rows_dropped = dropped,
+                "requests end faster than the request log can be written; some have no row"
+            );
+        } else {
+            return;
         }
+        self.dropped = dropped;
+    }
+
+    fn is_due(&mut self) -> bool {
+        let is_due = self.said_at.is_none_or(|at| REPORT_INTERVAL <= at.elapsed());
+        if is_due {
+            self.said_at = Some(Instant::now());
+        }
+        is_due
     }
 }

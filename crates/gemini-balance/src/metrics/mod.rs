@@ -7,6 +7,9 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+
 use self::family::Family;
 use self::histogram::{Buckets, Histogram};
 use self::models::{ModelLabel, Models};
@@ -138,6 +141,7 @@ pub struct Metrics {
     duration: Family<Call, Histogram>,
     first_chunk: Family<Call, Histogram>,
     tokens: Family<(Call, &'static str), Histogram>,
+    runtimes: Mutex<Vec<Handle>>,
 }
 
 impl Metrics {
@@ -156,7 +160,13 @@ impl Metrics {
             duration: Family::new(|| Histogram::new(OPERATION_SECONDS)),
             first_chunk: Family::new(|| Histogram::new(OPERATION_SECONDS)),
             tokens: Family::new(|| Histogram::new(TOKENS)),
+            runtimes: Mutex::default(),
         }
+    }
+
+    /// Counts the tasks of one more runtime.
+    pub fn watch_tasks(&self, runtime: Handle) {
+        self.runtimes.lock().push(runtime);
     }
 
     /// An exchange began.
@@ -251,6 +261,10 @@ impl Metrics {
         self.refusals.each(|reason, count| page.sample(&[("reason", reason)], load(count)));
         page.metric("gemini_balance_attempts_total", "counter", "Tries with one service key.");
         self.attempts.each(|outcome, count| page.sample(&[("outcome", outcome)], load(count)));
+        page.metric("gemini_balance_tasks", "gauge", "Tasks alive, on all threads.");
+        let runtimes = self.runtimes.lock();
+        let tasks: usize = runtimes.iter().map(|it| it.metrics().num_alive_tasks()).sum();
+        page.sample(&[], tasks);
         page.metric("gemini_balance_panics_total", "counter", "Panics that ended one request.");
         page.sample(&[], load(&self.panics));
         page.metric(

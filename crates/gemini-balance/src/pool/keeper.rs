@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use keypool::{LeaseId, Probe, Time};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::{KeyPool, Prober};
 use crate::lifecycle::Lifecycle;
@@ -19,10 +20,8 @@ const SLEEP_MAX: Duration = Duration::from_secs(15);
 const PROBES_MAX: usize = 4;
 /// How long changes gather before they are written together.
 const GATHER: Duration = Duration::from_millis(250);
-/// First pause after the store refused a write; doubles up to [`STORE_PAUSE_MAX`].
-const STORE_PAUSE_MIN: Duration = Duration::from_secs(1);
-/// Longest pause between attempts to write.
-const STORE_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// Pause after the store refused a write, which is logged each time.
+const STORE_PAUSE: Duration = Duration::from_secs(10);
 
 /// Keeps the pool in step with time until the shutdown begins.
 pub async fn keep(pool: Arc<KeyPool>, prober: Arc<Prober>, lifecycle: Lifecycle) {
@@ -47,33 +46,28 @@ pub async fn keep(pool: Arc<KeyPool>, prober: Arc<Prober>, lifecycle: Lifecycle)
 /// Writes what the pool has learnt to the store, until the shutdown has drained and once more
 /// at its end.
 pub async fn remember(pool: Arc<KeyPool>, store: Store, lifecycle: Lifecycle) {
-    let mut pause = STORE_PAUSE_MIN;
+    let drained = lifecycle.drained();
     loop {
-        let is_last = tokio::select! {
-            () = pool.remember.notified() => {
-                tokio::select! {
-                    () = tokio::time::sleep(GATHER) => false,
-                    () = lifecycle.drained().cancelled() => true,
-                }
-            }
-            () = lifecycle.drained().cancelled() => true,
-        };
-        match pool.save_learnt(&store).await {
-            Ok(()) => pause = STORE_PAUSE_MIN,
-            Err(error) if is_last => {
-                tracing::error!(%error, "key states learnt last could not be stored");
-            }
-            Err(error) => {
-                tracing::warn!(%error, pause_s = pause.as_secs(), "key states could not be stored; trying again");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(STORE_PAUSE_MAX);
-                pool.remember.notify_one();
-            }
+        tokio::select! {
+            biased;
+            () = drained.cancelled() => break,
+            () = pool.remember.notified() => {}
         }
-        if is_last {
-            return;
+        pause(GATHER, drained).await;
+        if let Err(error) = pool.save_learnt(&store).await {
+            tracing::warn!(%error, "key states could not be stored; trying again");
+            pause(STORE_PAUSE, drained).await;
+            pool.remember.notify_one();
         }
     }
+    if let Err(error) = pool.save_learnt(&store).await {
+        tracing::error!(%error, "key states learnt last could not be stored");
+    }
+}
+
+/// Waits for `time`, or for the signal if it comes first.
+async fn pause(time: Duration, signal: &CancellationToken) {
+    drop(tokio::time::timeout(time, signal.cancelled()).await);
 }
 
 impl KeyPool {

@@ -1,6 +1,6 @@
 //! Copies of the whole database, taken while it is in use.
 //!
-//! Always true: a file with a backup's final name is complete and on the disk.
+//! Always true: a file with a backup's final name is complete, sound and on the disk.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -82,6 +82,10 @@ fn copy(source: &Connection, destination: &Path) -> Result<(), StoreError> {
     // One step under one read transaction: in WAL mode nobody waits for it, and no write starts it over.
     if Backup::new(source, &mut target)?.step(-1)? != StepResult::Done {
         return Err(StoreError::Busy);
+    }
+    let finding: String = target.pragma_query_value(None, "quick_check", |row| row.get(0))?;
+    if finding != "ok" {
+        return Err(StoreError::Corrupt(finding));
     }
     // A copy is one file: without this it would ask for a write-ahead log beside it.
     target.pragma_update(None, "journal_mode", "DELETE")?;

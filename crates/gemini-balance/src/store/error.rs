@@ -50,6 +50,15 @@ pub enum OpenError {
         /// What was found.
         detail: String,
     },
+    /// A log of another database lies beside this one; the engine would mix the two.
+    #[error(
+        "{path} was left by another database than the one beside it: move it away",
+        path = path.display()
+    )]
+    Stray {
+        /// The log.
+        path: PathBuf,
+    },
     /// The file is damaged.
     #[error(
         "{path} is damaged ({detail}); {advice}",
@@ -104,6 +113,9 @@ pub enum StoreError {
     /// The volume or the file cannot be written.
     #[error("the database cannot be written")]
     ReadOnly,
+    /// The system failed to read or write: a dying disk, a share that went away, a limit on files.
+    #[error("the disk of the database failed: {0}")]
+    Disk(String),
     /// The file is damaged.
     #[error("the database is damaged: {0}")]
     Corrupt(String),
@@ -142,12 +154,20 @@ impl std::fmt::Display for Unique {
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode;
+        // On a full disk a start fails at the index of the write-ahead log.
+        let has_no_room = |error: &rusqlite::ffi::Error| {
+            error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE
+        };
+        if error.sqlite_error().is_some_and(has_no_room) {
+            return Self::Full;
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
             Some(ErrorCode::DiskFull) => Self::Full,
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
                 Self::ReadOnly
             }
+            Some(ErrorCode::SystemIoFailure) => Self::Disk(error.to_string()),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 Self::Corrupt(error.to_string())
             }

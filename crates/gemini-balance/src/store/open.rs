@@ -22,6 +22,10 @@ pub(super) const APPLICATION_ID: i32 = 0x4742_616c;
 const ENGINE_NEEDED: (i32, &str) = (3_051_003, "3.51.3");
 const HEADER_BYTES: usize = 100;
 const MAGIC: &[u8] = b"SQLite format 3\0";
+/// What the header says of a database that is written through a write-ahead log.
+const WITH_WAL: u8 = 2;
+/// What the engine keeps beside a database.
+const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 /// Up to this size the whole file is checked at start; above it only the tables that cannot be made again.
 const CHECKED_BYTES_MAX: u64 = 32 << 20;
 const PRECIOUS_TABLES: [&str; 4] = ["meta", "admin", "user_keys", "service_keys"];
@@ -162,6 +166,7 @@ fn check_header(options: &OpenOptions) -> Result<(), OpenError> {
     }
     check_application(path, number(&header, 68).cast_signed())?;
     check_version(path, number(&header, 60))?;
+    check_companions(path, &header)?;
 
     // After a crash the rest of the file may still lie in the write-ahead log.
     let length = file.metadata().map_err(|source| files(path, source))?.len();
@@ -172,6 +177,22 @@ fn check_header(options: &OpenOptions) -> Result<(), OpenError> {
     let is_clean = fs::metadata(beside(path, "-wal")).map_or(true, |wal| wal.len() == 0);
     if is_clean && length < u64::from(number(&header, 28)) * page_bytes {
         return Err(corrupt(options, "shorter than its header says".to_owned()));
+    }
+    Ok(())
+}
+
+/// Finds logs that the engine would replay although they belong to another file.
+///
+/// A database at work keeps a write-ahead log and never a journal, and says so in its header. A
+/// backup says that it has no write-ahead log: one beside it was left when the backup was put back.
+fn check_companions(path: &Path, header: &[u8; HEADER_BYTES]) -> Result<(), OpenError> {
+    let [.., write_version, _] = header.first_chunk::<20>().copied().unwrap_or([0; 20]);
+    let strays = if write_version == WITH_WAL { &["-journal"][..] } else { &["-journal", "-wal"] };
+    for suffix in strays {
+        let stray = beside(path, suffix);
+        if fs::metadata(&stray).is_ok_and(|stray| 0 < stray.len()) {
+            return Err(OpenError::Stray { path: stray });
+        }
     }
     Ok(())
 }
@@ -260,10 +281,20 @@ fn check_version(path: &Path, found: u32) -> Result<(), OpenError> {
 
 fn create(path: &Path) -> Result<(), OpenError> {
     let unfinished = beside(path, ".new");
+    // Left over from a database that somebody removed, they would be taken for parts of this one.
+    for path in [&unfinished, path] {
+        remove_companions(path)?;
+    }
     create_private_file(&unfinished).map_err(|source| files(&unfinished, source))?;
     mark(&unfinished).map_err(|source| engine(&unfinished, source))?;
-    // Left over from a database that somebody removed, they would be taken for parts of this one.
-    for suffix in ["-wal", "-shm", "-journal"] {
+    fs::rename(&unfinished, path).map_err(|source| files(path, source))?;
+    File::open(directory(path))
+        .and_then(|directory| directory.sync_all())
+        .map_err(|source| files(path, source))
+}
+
+fn remove_companions(path: &Path) -> Result<(), OpenError> {
+    for suffix in COMPANIONS {
         match fs::remove_file(beside(path, suffix)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(files(path, error));
@@ -271,18 +302,18 @@ fn create(path: &Path) -> Result<(), OpenError> {
             _ => {}
         }
     }
-    fs::rename(&unfinished, path).map_err(|source| files(path, source))?;
-    File::open(directory(path))
-        .and_then(|directory| directory.sync_all())
-        .map_err(|source| files(path, source))
+    Ok(())
 }
 
-/// Writes a header with our mark and the settings that can only be chosen while a database is empty.
+/// Writes a header with our mark and the settings that can only be chosen while a database is
+/// empty. Closing folds everything into the one file.
 fn mark(path: &Path) -> Result<(), StoreError> {
     let connection = Connection::open(path)?;
-    connection.execute_batch("PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL;")?;
+    connection.execute_batch(
+        "PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;",
+    )?;
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
-    Ok(())
+    Ok(connection.close().map_err(|(_, error)| error)?)
 }
 
 fn connect(path: &Path) -> Result<Connection, StoreError> {

@@ -71,6 +71,8 @@ impl Write for LogFile {
         if let Some(file) = &mut self.file
             && let Err(error) = file.write_all(line)
         {
+            // Half a line would run into the next one. Where not even this works, so be it.
+            let _ = file.set_len(self.bytes);
             self.file = None;
             return Err(error);
         }

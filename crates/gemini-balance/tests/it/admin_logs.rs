@@ -354,7 +354,7 @@ async fn one_watcher_too_many_is_sent_away_until_another_leaves_and_a_shutdown_e
 }
 
 /// Row `number` of a log whose numbers decide everything: each eleventh failed and was tried again.
-fn row(number: i64) -> LogRow {
+pub(crate) fn row(number: i64) -> LogRow {
     let is_success = number % 11 != 6;
     LogRow {
         request_id: RequestId(number.unsigned_abs().into()),

@@ -1,49 +1,21 @@
-//! The life of the process: first start, refusals to start, signals, sudden death.
+//! The life of the process: first start, refusals to start, signals, the death of a worker.
 
-use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fake_upstream::{Answer, Options, Upstream, When};
-use parking_lot::Mutex;
-use rusqlite::OpenFlags;
+use fake_upstream::{Answer, Upstream, When};
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::support::leaks::files;
-use crate::support::process::{Process, log_in};
-use crate::support::{Ask, Client, PASSWORD, eventually};
+use crate::support::process::{Process, SERVICE_KEY, furnish, leading_to, log_in, with};
+use crate::support::{Ask, Client, PASSWORD};
 
 /// Names and values.
 type Settings<'a> = &'a [(&'a str, &'a str)];
 
-const SERVICE_KEY: &str = "canary-service-key-0123456789";
-/// How much of the log a sudden death may cost.
-const LAST_MOMENT: Duration = Duration::from_millis(250);
-
-/// Settings that lead to an upstream.
-fn settings(upstream: &Upstream) -> Vec<(String, String)> {
-    let (gemini, openai) = (upstream.url(), format!("{}/v1beta/openai", upstream.url()));
-    [
-        ("GEMINI_API_BASE_URL", gemini),
-        ("OPENAI_API_BASE_URL", openai),
-        ("PASSWORD", PASSWORD.into()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .to_vec()
-}
-
 fn start(directory: &Path, settings: &[(String, String)], more: &[(&str, &str)]) -> Process {
-    let settings = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    Process::start(directory, &settings.chain(more.iter().copied()).collect::<Vec<_>>())
-}
-
-/// Adds a service key and answers a user key.
-async fn furnish(admin: &Client) -> String {
-    admin.post("/api/keys", &json!({"api_keys": [SERVICE_KEY]})).await;
-    let made = admin.post("/api/auth_keys", &json!({"alias": "alice"})).await;
-    made.json()["api_key"].as_str().unwrap().to_owned()
+    Process::start(directory, &with(settings, more))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,7 +78,7 @@ async fn a_termination_lets_requests_end_and_tells_the_others_at_the_deadline() 
     upstream.on(When::any().model("gemini-slow"), Answer::paced(4, 100));
     upstream.on(When::any().model("gemini-endless"), Answer::stall_after(1));
     let directory = tempfile::tempdir().unwrap();
-    let base = settings(&upstream);
+    let base = leading_to(&upstream);
     let mut gateway = start(directory.path(), &base, &[("DRAIN_SECONDS", "1")]);
     let address = gateway.address().await;
     let admin = log_in(address).await;
@@ -145,11 +117,50 @@ async fn a_termination_lets_requests_end_and_tells_the_others_at_the_deadline() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_many_starts_at_once_in_one_directory_one_serves() {
+    let directory = tempfile::tempdir().unwrap();
+
+    let mut starts: Vec<_> = (0..6).map(|_| Process::start(directory.path(), &[])).collect();
+    let mut serving = Vec::new();
+    for start in &mut starts {
+        if let Some(status) = start.serves_or_ends().await {
+            assert_eq!(status.code(), Some(1), "{}", start.output());
+            assert!(start.output().contains("in use by another process"), "{}", start.output());
+        } else {
+            serving.push(start);
+        }
+    }
+
+    assert_eq!(serving.len(), 1);
+    let alive = Client::new(serving[0].address().await).get("/health").await;
+    assert_eq!(alive.status, http::StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_cannot_run_ends_the_gateway_with_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    // Enough descriptors for everything but the runtimes of all workers.
+    let mut gateway = Process::start_from(
+        "ulimit -n 120; exec \"$0\"",
+        directory.path(),
+        &[("WORKERS", "50"), ("PASSWORD", PASSWORD), ("DRAIN_SECONDS", "60")],
+    );
+
+    let status = gateway.exit().await;
+
+    assert_eq!(status.code(), Some(1), "{}", gateway.output());
+    let output = gateway.output();
+    assert!(output.contains("a worker has no runtime; the gateway shuts down"), "{output}");
+    assert!(output.contains("Too many open files"), "{output}");
+    assert!(output.contains("stopped"), "{output}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_ends_it_at_once() {
     let upstream = Upstream::start().await.unwrap();
     upstream.on(When::any(), Answer::stall());
     let directory = tempfile::tempdir().unwrap();
-    let mut gateway = start(directory.path(), &settings(&upstream), &[]);
+    let mut gateway = start(directory.path(), &leading_to(&upstream), &[]);
     let address = gateway.address().await;
     let client = Client::new(address).bearer(&furnish(&log_in(address).await).await);
     let mut asking = JoinSet::new();
@@ -166,74 +177,13 @@ async fn a_second_signal_ends_it_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sudden_death_under_load_costs_only_the_last_moment_of_the_log() {
-    let upstream = Upstream::start().await.unwrap();
-    upstream.on(When::any(), Options { first_byte_ms: 10, ..Options::default() });
-    let directory = tempfile::tempdir().unwrap();
-    let base = settings(&upstream);
-    let mut gateway = start(directory.path(), &base, &[]);
-    let user_key = furnish(&log_in(gateway.address().await).await).await;
-
-    for round in 1..=5 {
-        let client = Client::new(gateway.address().await).bearer(&user_key);
-        let admin = log_in(gateway.address().await).await;
-        let answered = Arc::new(Mutex::new(Vec::new()));
-        let mut callers = JoinSet::new();
-        for _ in 0..8 {
-            let (client, answered) = (client.clone(), Arc::clone(&answered));
-            callers.spawn(async move {
-                loop {
-                    let reply = Ask::openai().of(&client).await;
-                    let id = reply.header("x-request-id").to_owned();
-                    answered.lock().push((Instant::now(), id));
-                }
-            });
-        }
-        eventually("it has answered for a while", async || {
-            answered.lock().first().is_some_and(|(at, _)| at.elapsed() > 3 * LAST_MOMENT)
-        })
-        .await;
-        let key = format!("{SERVICE_KEY}-{round}");
-        admin.post("/api/keys", &json!({"api_keys": [key]})).await;
-        callers.shutdown().await;
-        let died = Instant::now();
-        gateway.signal("KILL");
-        gateway.exit().await;
-
-        gateway = start(directory.path(), &base, &[]);
-        let address = gateway.address().await;
-        assert!(died.elapsed() < Duration::from_secs(1), "ready after {:?}", died.elapsed());
-        let known = request_ids(directory.path());
-        let is_old = |at: &Instant| died.duration_since(*at) > LAST_MOMENT;
-        let answered = answered.lock().clone();
-        assert!(answered.iter().filter(|(at, _)| is_old(at)).count() > 50);
-        let missing = answered.iter().filter(|(at, id)| is_old(at) && !known.contains(id));
-        assert_eq!(missing.count(), 0, "rows that should have been on the disk");
-        let keys = log_in(address).await.get("/api/keys").await.json();
-        assert_eq!(keys["total"], round + 1, "what was answered as done is there");
-        Ask::gemini().is_answered(&Client::new(address).bearer(&user_key)).await;
-    }
-}
-
-/// The requests that the log on the disk knows.
-fn request_ids(directory: &Path) -> HashSet<String> {
-    let path = directory.join("data/gemini-balance.db");
-    let database =
-        rusqlite::Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-    let mut statement =
-        database.prepare("SELECT lower(hex(request_id)) FROM request_logs").unwrap();
-    let ids = statement.query_map([], |row| row.get(0)).unwrap();
-    ids.map(Result::unwrap).collect()
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn nothing_secret_is_said_or_stored_in_clear_even_at_the_most_talkative() {
     let upstream = Upstream::start().await.unwrap();
     upstream.on(When::any().model("gemini-suspended").times(1), Answer::suspended());
     upstream.on(When::any().model("gemini-broken"), Answer::reset());
     let directory = tempfile::tempdir().unwrap();
     let more = [("LOG_FORMAT", "json"), ("LOG_FILE_DIR", "logs")];
-    let mut gateway = start(directory.path(), &settings(&upstream), &more);
+    let mut gateway = start(directory.path(), &leading_to(&upstream), &more);
     let address = gateway.address().await;
     let admin = log_in(address).await;
     let user_key = furnish(&admin).await;

@@ -1,5 +1,7 @@
 //! The store as a whole, on databases in temporary directories.
 
+mod damage;
+mod migrating;
 mod opening;
 mod pages;
 mod pruning;

@@ -129,6 +129,25 @@ proptest! {
 }
 
 #[tokio::test]
+async fn every_zone_there_is_has_its_own_days() {
+    let now_ms = ms("2026-11-02T12:00:00Z");
+    // Over the end of summer time in Europe and in America, a little more than two hours apart.
+    let rows: Vec<_> = (0..140).map(|number| row(now_ms - number * 9 * QUARTER_MS)).collect();
+    let store = TestStore::new();
+    store.insert(&rows).await;
+    let periods = Periods::new(Unit::Day, 0, 14).unwrap();
+
+    let zones: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+    for name in &zones {
+        let zone = Zone::named(name).unwrap();
+        let found = store.usage_stats(Measure::Requests, periods, zone, now_ms).await.unwrap();
+        check_usage(&found, &rows, name, Unit::Day, Measure::Requests);
+    }
+
+    assert!(zones.len() > 400, "{}", zones.len());
+}
+
+#[tokio::test]
 async fn an_hour_that_the_clock_shows_twice_is_two_points() {
     let store = TestStore::new();
     let range =

@@ -1,5 +1,6 @@
 //! A plain HTTP/1.1 client: one connection per request unless a test keeps one.
 
+use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -90,9 +91,19 @@ impl Client {
 
     /// Sends a request and waits for the head of the answer.
     pub(crate) async fn open(&self, method: Method, path: &str, body: impl Into<Bytes>) -> Stream {
-        let stream = TcpStream::connect(self.address).await.unwrap();
+        self.try_open(method, path, body).await.expect("no answer")
+    }
+
+    /// As [`Client::open`], where perhaps nobody listens or answers.
+    pub(crate) async fn try_open(
+        &self,
+        method: Method,
+        path: &str,
+        body: impl Into<Bytes>,
+    ) -> Result<Stream, Box<dyn Error + Send + Sync>> {
+        let stream = TcpStream::connect(self.address).await?;
         let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { drop(connection.await) });
         let (body, asked) = (body.into(), (method.clone(), path.to_owned()));
@@ -104,12 +115,12 @@ impl Client {
         }
         let request = request.body(Full::new(body)).unwrap();
         let sending = tokio::time::timeout(PATIENCE, sender.send_request(request));
-        let response = sending.await.expect("no answer in time").expect("no answer");
+        let response = sending.await.expect("no answer in time")?;
         let canaries = Arc::clone(&self.canaries);
         for (name, value) in response.headers() {
             canaries.check_answer(&asked, format!("{name}: {value:?}").as_bytes());
         }
-        Stream { asked, canaries, response, _connection: tasks }
+        Ok(Stream { asked, canaries, response, _connection: tasks })
     }
 }
 
@@ -149,10 +160,15 @@ impl Stream {
 
     /// The next piece; `None` at the end.
     pub(crate) async fn next(&mut self) -> Option<Bytes> {
+        self.try_next().await.map(|piece| piece.expect("the body broke off"))
+    }
+
+    /// The next piece, or that there will be none; `None` at the end.
+    pub(crate) async fn try_next(&mut self) -> Option<hyper::Result<Bytes>> {
         let frame = tokio::time::timeout(PATIENCE, self.response.frame()).await;
         let frame = frame.expect("nothing came in time")?;
-        let piece = frame.expect("the body broke off").into_data().unwrap_or_default();
-        self.canaries.check_answer(&self.asked, &piece);
+        let piece = frame.map(|frame| frame.into_data().unwrap_or_default());
+        self.canaries.check_answer(&self.asked, piece.as_deref().unwrap_or_default());
         Some(piece)
     }
 

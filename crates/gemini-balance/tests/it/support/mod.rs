@@ -3,6 +3,7 @@
 mod ask;
 mod canary;
 mod client;
+pub(crate) mod disk;
 mod form;
 mod gateway;
 pub(crate) mod leaks;

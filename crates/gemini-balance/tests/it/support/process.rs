@@ -3,6 +3,7 @@
 //! It is at its most talkative unless a test wants otherwise, and when it has ended, nothing
 //! secret may be in what it said or left on the disk.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Seek, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,10 +12,26 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use fake_upstream::Upstream;
 use parking_lot::Mutex;
 use serde_json::json;
 
-use crate::support::{Canaries, Client, PASSWORD, PATIENCE, leaks};
+use crate::support::{Canaries, Client, PASSWORD, PATIENCE, eventually, leaks};
+
+/// The service key of [`furnish`].
+pub(crate) const SERVICE_KEY: &str = "canary-service-key-0123456789";
+
+/// What it says when it serves.
+const SERVES: &str = "serves on http://";
+
+/// The variable that names another build of the program than the one made for the tests.
+const PROGRAM: &str = "GEMINI_BALANCE_PROGRAM";
+
+/// Where the program is.
+#[expect(clippy::disallowed_methods, reason = "which build is tried is no setting of the program")]
+fn program() -> OsString {
+    std::env::var_os(PROGRAM).unwrap_or_else(|| env!("CARGO_BIN_EXE_gemini-balance").into())
+}
 
 /// A gateway as a process; killed when dropped.
 pub(crate) struct Process {
@@ -31,9 +48,18 @@ impl Process {
         Self::run(directory, &[], settings)
     }
 
+    /// As [`Process::start`], from a line of shell that ends by becoming the program, `"$0"`.
+    pub(crate) fn start_from(shell: &str, directory: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", shell]).arg(program());
+        Self::spawn(command, directory, settings, Stdio::null())
+    }
+
     /// Runs a command of the program.
     pub(crate) fn run(directory: &Path, command: &[&str], settings: &[(&str, &str)]) -> Self {
-        Self::spawn(directory, command, settings, Stdio::null())
+        let mut program = Command::new(program());
+        program.args(command);
+        Self::spawn(program, directory, settings, Stdio::null())
     }
 
     /// Runs a command of the program that finds this on its standard input.
@@ -46,16 +72,23 @@ impl Process {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(input.as_bytes()).unwrap();
         file.rewind().unwrap();
-        Self::spawn(directory, command, settings, file.into())
+        let mut program = Command::new(program());
+        program.args(command);
+        Self::spawn(program, directory, settings, file.into())
     }
 
-    fn spawn(directory: &Path, command: &[&str], settings: &[(&str, &str)], input: Stdio) -> Self {
+    fn spawn(
+        mut program: Command,
+        directory: &Path,
+        settings: &[(&str, &str)],
+        input: Stdio,
+    ) -> Self {
         let canaries = Canaries::of_processes();
         settings.iter().for_each(|(name, value)| canaries.learn_setting(name, value));
-        let mut child = Command::new(env!("CARGO_BIN_EXE_gemini-balance"))
-            .args(command)
+        let mut child = program
             .current_dir(directory)
             .env_clear()
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .envs([("PORT", "0"), ("UPSTREAM_ALLOW_PRIVATE", "true"), ("LOG_LEVEL", "TRACE")])
             .envs(settings.iter().copied())
             .stdin(input)
@@ -93,11 +126,27 @@ impl Process {
 
     /// Waits until it serves, and answers where.
     pub(crate) async fn address(&mut self) -> SocketAddr {
-        self.line_after("serves on http://").await.parse().unwrap()
+        self.line_after(SERVES).await.parse().unwrap()
+    }
+
+    /// Waits until it serves, or until its end.
+    pub(crate) async fn serves_or_ends(&mut self) -> Option<ExitStatus> {
+        let mut ended = false;
+        eventually("it serves or ends", async || {
+            ended = self.child.try_wait().unwrap().is_some();
+            ended || self.output().contains(SERVES)
+        })
+        .await;
+        if ended { Some(self.exit().await) } else { None }
+    }
+
+    /// Its number among the processes of the system.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
+        let id = self.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
@@ -140,6 +189,34 @@ impl Drop for Process {
             self.check_discreet();
         }
     }
+}
+
+/// Settings that lead to an upstream, with [`PASSWORD`].
+pub(crate) fn leading_to(upstream: &Upstream) -> Vec<(String, String)> {
+    let (gemini, openai) = (upstream.url(), format!("{}/v1beta/openai", upstream.url()));
+    [
+        ("GEMINI_API_BASE_URL", gemini),
+        ("OPENAI_API_BASE_URL", openai),
+        ("PASSWORD", PASSWORD.into()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .to_vec()
+}
+
+/// Settings and some more, as [`Process::start`] takes them.
+pub(crate) fn with<'a>(
+    settings: &'a [(String, String)],
+    more: &[(&'a str, &'a str)],
+) -> Vec<(&'a str, &'a str)> {
+    let settings = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    settings.chain(more.iter().copied()).collect()
+}
+
+/// Adds [`SERVICE_KEY`] and answers a user key.
+pub(crate) async fn furnish(admin: &Client) -> String {
+    admin.post("/api/keys", &json!({"api_keys": [SERVICE_KEY]})).await;
+    let made = admin.post("/api/auth_keys", &json!({"alias": "alice"})).await;
+    made.json()["api_key"].as_str().unwrap().to_owned()
 }
 
 /// Logs in at a process that was started with [`PASSWORD`].

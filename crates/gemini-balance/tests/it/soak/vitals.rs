@@ -1,0 +1,108 @@
+//! How the process is doing: memory, descriptors, threads, and its own gauges.
+
+use std::fmt;
+use std::fs;
+
+use fake_upstream::Upstream;
+
+use crate::support::Client;
+
+/// One look.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Vitals {
+    /// Resident memory.
+    pub(super) memory_kib: u64,
+    pub(super) threads: u64,
+    /// Descriptors, and tasks, other than those of connections to the upstream that are kept for
+    /// later.
+    pub(super) descriptors: u64,
+    pub(super) tasks: u64,
+}
+
+/// What must be zero when nothing is under way.
+const GAUGES: [&str; 6] = [
+    "requests_in_flight",
+    "pool_leases",
+    "pool_waiting",
+    "queue_waiting",
+    "journal_rows_waiting",
+    "leases_reclaimed_total",
+];
+
+impl Vitals {
+    /// Looks at a process on this machine.
+    pub(super) fn of(process: u32, metrics: &Metrics, upstream: &Upstream) -> Self {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+        let number = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.trim().trim_end_matches(" kB").parse().unwrap()
+        };
+        let open = fs::read_dir(format!("/proc/{process}/fd")).unwrap().count();
+        let kept = u64::try_from(upstream.open_connections()).unwrap();
+        Self {
+            memory_kib: number("VmRSS:"),
+            threads: number("Threads:"),
+            descriptors: u64::try_from(open).unwrap().saturating_sub(kept),
+            tasks: metrics.sum("tasks").saturating_sub(kept),
+        }
+    }
+
+    /// Whether no more is held than was then, give or take the connection that asks.
+    pub(super) fn is_back_at(&self, then: &Self) -> bool {
+        self.threads <= then.threads + 2
+            && self.descriptors <= then.descriptors + 2
+            && self.tasks <= then.tasks + 2
+    }
+}
+
+impl fmt::Display for Vitals {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { memory_kib, threads, descriptors, tasks } = self;
+        write!(
+            formatter,
+            "{memory_kib} KiB, {threads} threads, {descriptors} descriptors, {tasks} tasks"
+        )
+    }
+}
+
+/// The page of metrics.
+pub(super) struct Metrics(String);
+
+impl Metrics {
+    pub(super) async fn of(client: &Client) -> Self {
+        Self(client.get("/metrics").await.text())
+    }
+
+    /// The gauges that should be zero and are not.
+    pub(super) fn left_over(&self) -> Vec<String> {
+        let gauges = GAUGES.into_iter().map(|name| (name, self.sum(name)));
+        gauges.filter(|(_, value)| *value != 0).map(|it| format!("{it:?}")).collect()
+    }
+
+    /// The sum of all samples of a metric of ours.
+    pub(super) fn sum(&self, name: &str) -> u64 {
+        let name = format!("gemini_balance_{name}");
+        let samples = self.0.lines().filter_map(|line| {
+            let rest = line.strip_prefix(&name)?;
+            let is_whole_name = rest.starts_with([' ', '{']);
+            is_whole_name.then(|| rest.rsplit(' ').next()?.parse::<u64>().ok()).flatten()
+        });
+        samples.sum()
+    }
+}
+
+/// How much more memory the last quarter of the time holds than the third, in KiB, by medians; 0
+/// if there were too few looks.
+pub(super) fn growth_kib(seen: &[Vitals]) -> i64 {
+    let median = |part: &[Vitals]| {
+        let mut memory: Vec<u64> = part.iter().map(|vitals| vitals.memory_kib).collect();
+        memory.sort_unstable();
+        memory.get(memory.len() / 2).map_or(0, |memory| i64::try_from(*memory).unwrap())
+    };
+    if seen.len() < 4 {
+        return 0;
+    }
+    let (_, later) = seen.split_at(seen.len() / 2);
+    let (third, last) = later.split_at(later.len() / 2);
+    median(last) - median(third)
+}
