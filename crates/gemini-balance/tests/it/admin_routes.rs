@@ -58,6 +58,26 @@ async fn a_route_for_admins_is_open_to_an_admin() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn looking_changes_nothing() {
+    let gateway = Gateway::start().await;
+    let admin = gateway.admin().await.with("sec-fetch-site", "cross-site");
+    let app = gateway.app();
+    let stored = async || {
+        let (keys, users) = (app.store.service_keys(0, 1_000).await, app.store.user_keys().await);
+        let sessions = app.store.sessions(app.clock.wall_ms()).await;
+        format!("{:?} {:?} {:?}", keys.unwrap(), users.unwrap(), sessions.unwrap())
+    };
+    let before = stored().await;
+
+    for route in admin::table(app).iter().filter(|route| route.method() == Method::GET) {
+        admin.open(Method::GET, &path(route), "").await;
+    }
+
+    assert_eq!(stored().await, before);
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_what_must_be_public_is_public() {
     let gateway = Gateway::start().await;
 

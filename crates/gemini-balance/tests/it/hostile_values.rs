@@ -139,7 +139,7 @@ async fn whatever_is_logged_an_event_stays_one_line_and_steers_nothing() {
 async fn live_lines(watcher: &mut Stream, last: &str) -> Vec<Value> {
     let mut text = String::new();
     loop {
-        text.push_str(&String::from_utf8(watcher.next().await.unwrap().to_vec()).unwrap());
+        text.push_str(str::from_utf8(&watcher.next().await.unwrap()).unwrap());
         let whole = text.rsplit_once("\n\n").map_or("", |(whole, _)| whole);
         let events = whole
             .split("\n\n")

@@ -77,7 +77,7 @@ impl Canaries {
             && let Some((_, password)) = login.split_once(':')
         {
             self.learn(password);
-            self.learn(&STANDARD_NO_PAD.encode(login));
+            self.learn(STANDARD_NO_PAD.encode(login));
         }
     }
 
