@@ -258,8 +258,9 @@ async fn a_key_that_was_turned_away_is_probed_after_an_hour_and_comes_back() {
     assert!(3_240_000 <= wait_ms && wait_ms <= 3_960_000, "{wait_ms}");
 
     // The keeper of a fresh start looks at the clock at once.
+    let stopped = gateway.stop().await;
     clock.advance(66 * 60_000);
-    let gateway = gateway.restart().await;
+    let gateway = stopped.start().await;
     eventually("the probe has brought the key back", async || gateway.state_of(ONLY) == "active")
         .await;
 
@@ -290,10 +291,11 @@ async fn a_failed_probe_makes_nothing_worse() {
         Ask::gemini().of(&gateway.gemini()).await;
         let before = gateway.view_of(ONLY);
 
-        // The keeper looks at the clock at its own time, that of a fresh start at once.
-        gateway.upstream.on(When::any(), failure);
+        // The keeper of a fresh start looks at the clock at once.
+        let stopped = gateway.stop().await;
+        stopped.upstream.on(When::any(), failure);
         clock.advance(66 * 60_000);
-        let gateway = gateway.restart().await;
+        let gateway = stopped.start().await;
         eventually("the next probe is planned", async || {
             gateway.view_of(ONLY).probe.is_some_and(|plan| plan.turn == 2)
         })
