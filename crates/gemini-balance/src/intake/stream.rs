@@ -26,6 +26,8 @@ pub(crate) struct WatchedStream<S> {
     intake: Arc<Intake>,
     /// What came since the last answer.
     head: RawHead,
+    /// Whether what came is being answered, so that there is an answer to lose.
+    is_answering: bool,
     /// The end of a connection, once it has begun.
     linger: Option<Linger>,
 }
@@ -40,10 +42,11 @@ struct Linger {
 impl<S> WatchedStream<S> {
     /// Watches `stream`.
     pub(crate) fn new(stream: S, intake: Arc<Intake>) -> Self {
-        Self { stream, intake, head: RawHead::default(), linger: None }
+        Self { stream, intake, head: RawHead::default(), is_answering: false, linger: None }
     }
 
     fn answered(&mut self) {
+        self.is_answering = true;
         self.head = RawHead::default();
         self.intake.note_lengthless(false);
     }
@@ -79,6 +82,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for WatchedStream<S> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         let came = buf.filled().get(before..).unwrap_or_default();
+        self.is_answering &= self.intake.has_unread();
         // Nothing more can come after the end.
         self.intake.note_unread(!came.is_empty());
         self.head = self.head.after(came);
@@ -118,7 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WatchedStream<S> {
         if self.linger.is_none() {
             ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
         }
-        if self.intake.has_unread() {
+        if self.is_answering && self.intake.has_unread() {
             ready!(self.poll_linger(cx));
         }
         Poll::Ready(Ok(()))
@@ -137,12 +141,15 @@ mod tests {
         let mut watched = WatchedStream::new(ours, Arc::default());
         theirs.write_all(b"P").await.unwrap();
         watched.read_u8().await.unwrap();
+        watched.write_u8(b'H').await.unwrap();
         let began = tokio::time::Instant::now();
 
         watched.shutdown().await.unwrap();
 
         assert_eq!(began.elapsed(), LINGER);
-        assert_eq!(theirs.read(&mut [0]).await.unwrap(), 0, "the answer has its end at once");
+        let mut answer = Vec::new();
+        theirs.read_to_end(&mut answer).await.unwrap();
+        assert_eq!((answer.as_slice(), began.elapsed()), (&b"H"[..], LINGER));
     }
 
     #[tokio::test(start_paused = true)]
@@ -151,6 +158,7 @@ mod tests {
         let mut watched = WatchedStream::new(ours, Arc::default());
         theirs.write_all(b"P").await.unwrap();
         watched.read_u8().await.unwrap();
+        watched.write_u8(b'H').await.unwrap();
         let too_much = vec![0; 2 * LINGER_BYTES_MAX];
 
         let began = tokio::time::Instant::now();
@@ -165,10 +173,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_without_an_open_request_ends_at_once() {
-        let (ours, _theirs) = duplex(64);
-        let mut watched = WatchedStream::new(ours, Arc::default());
+    async fn a_connection_without_an_answer_to_lose_ends_at_once() {
+        let (ours, mut theirs) = duplex(64);
+        let intake = Arc::<Intake>::default();
+        let mut watched = WatchedStream::new(ours, Arc::clone(&intake));
         let began = tokio::time::Instant::now();
+        // A request, read to its end and answered, and half of a second one.
+        theirs.write_all(b"12").await.unwrap();
+        watched.read_u8().await.unwrap();
+        intake.note_unread(false);
+        watched.write_u8(b'H').await.unwrap();
+        watched.read_u8().await.unwrap();
 
         watched.shutdown().await.unwrap();
 
