@@ -62,10 +62,23 @@ impl Scanner {
         self.is_after_cr
     }
 
-    /// Says whether bytes may be put in here without getting into an event.
+    /// Says whether bytes may be put in here: no event is open, and no CR waits for its LF.
     pub(crate) fn is_at_boundary(&self) -> bool {
+        self.closing().is_empty()
+    }
+
+    /// Returns what closes the open event, so that what is put in behind it is an event of its own
+    /// for every client: some look for two line ends rather than for lines.
+    pub(crate) fn closing(&self) -> &'static [u8] {
         let is_in_mark = 0 < self.mark_bytes && self.mark_bytes < BYTE_ORDER_MARK.len();
-        self.line == Line::Start && !self.has_field && !is_in_mark
+        let is_in_line = self.line != Line::Start || is_in_mark;
+        let lacks_line_feed = is_in_line || self.is_after_cr;
+        let lacks_blank_line = is_in_line || self.has_field;
+        match (lacks_line_feed, lacks_blank_line) {
+            (true, true) => b"\n\n",
+            (true, false) | (false, true) => b"\n",
+            (false, false) => b"",
+        }
     }
 
     /// Takes the next piece off `input`; `None` when there is no more to be known from it.
@@ -195,7 +208,8 @@ mod tests {
             ("data: a", false),
             ("data: a\n", false),
             ("data: a\n\n", true),
-            ("data: a\r\n\r", true),
+            ("data: a\r\n\r", false),
+            ("data: a\r\n\r\n", true),
             (": ping\n", true),
             (": ping", false),
             ("id: 7\n", false),

@@ -129,11 +129,11 @@ impl Tap {
         &self.record.seen
     }
 
-    /// Writes the bytes that end this stream with one error, or `None` where none can be put: inside
-    /// an event, behind the end, or in a plain JSON document.
+    /// Writes the bytes that end this stream with one error: an open event is closed first. `None`
+    /// where none can be put: inside or behind an array, or in a plain JSON document.
     pub fn closing_error(&self, error: &ErrorBody<'_>) -> Option<Vec<u8>> {
         match self.record.shape {
-            Shape::Sse => self.sse.is_at_boundary().then(|| self.dialect.error_event(error)),
+            Shape::Sse => Some([self.sse.closing(), &self.dialect.error_event(error)].concat()),
             Shape::Json => None,
             Shape::JsonArray => {
                 let before: &[u8] = match self.json.gap() {
@@ -374,9 +374,19 @@ mod tests {
         assert_eq!(close(Shape::JsonArray, "[{"), None);
         assert_eq!(close(Shape::JsonArray, "[]"), None);
         assert_eq!(close(Shape::Json, "{"), None);
-        assert_eq!(close(Shape::Sse, "data: {"), None);
-        let event = close(Shape::Sse, "data: {}\n\n").unwrap();
-        assert_eq!(event, Dialect::Gemini.error_event(&error));
+        let event = Dialect::Gemini.error_event(&error);
+        for (text, closing) in [
+            ("", ""),
+            ("data: {}\n\n", ""),
+            ("data: {", "\n\n"),
+            ("data: {}\r", "\n\n"),
+            ("data: {}\r\n", "\n"),
+            ("data: {}\r\n\r", "\n"),
+            ("data: {}\r\n\r\n", ""),
+        ] {
+            let expected = [closing.as_bytes(), &event].concat();
+            assert_eq!(close(Shape::Sse, text), Some(expected), "{text:?}");
+        }
     }
 
     #[test]

@@ -160,6 +160,11 @@ impl Drop for Reservation {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+    use std::task::{Context, Poll, Waker};
+
+    use tokio::task::unconstrained;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -174,6 +179,71 @@ mod tests {
         assert!(matches!(refused, Err(NotAdmitted::QueueTimeout)));
         assert!(admitted.is_ok());
         assert_eq!((admission.in_use(), admission.queued()), (1, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn permits_go_to_the_first_who_stayed_and_none_is_lost() {
+        crowd(20_000, 20);
+    }
+
+    #[tokio::test(start_paused = true)]
+    #[ignore = "long: 100,000 rounds with 100 waiters"]
+    async fn permits_go_to_the_first_of_a_hundred_who_stayed_and_none_is_lost() {
+        crowd(100_000, 100);
+    }
+
+    /// Comes, leaves and ends at random, many times over, at a limit of 3.
+    fn crowd(rounds: usize, waiters_max: usize) {
+        const LIMIT: usize = 3;
+        let admission = Admission::new(LIMIT, Duration::from_secs(5));
+        let mut dice = Dice(1);
+        // In the order in which they came.
+        let mut waiting = VecDeque::new();
+        let mut held = Vec::new();
+        for _ in 0..rounds {
+            // Several things happen before anybody notices.
+            for _ in 0..=dice.below(3) {
+                match dice.below(4) {
+                    0 | 1 if waiting.len() < waiters_max => {
+                        // Polled more often in one turn than a task of its own would be.
+                        waiting.push_back(Box::pin(unconstrained(admission.admit())));
+                    }
+                    2 if !waiting.is_empty() => drop(waiting.remove(dice.below(waiting.len()))),
+                    _ if !held.is_empty() => drop(held.swap_remove(dice.below(held.len()))),
+                    _ => {}
+                }
+            }
+            let mut cx = Context::from_waker(Waker::noop());
+            let mut has_one_to_wait = false;
+            waiting.retain_mut(|waiter| match waiter.as_mut().poll(&mut cx) {
+                Poll::Ready(permit) => {
+                    assert!(!has_one_to_wait, "somebody was overtaken");
+                    held.push(permit.unwrap());
+                    false
+                }
+                Poll::Pending => {
+                    has_one_to_wait = true;
+                    true
+                }
+            });
+            assert!(held.len() <= LIMIT);
+            assert!(waiting.is_empty() || held.len() == LIMIT, "a permit was lost");
+            assert_eq!((admission.in_use(), admission.queued()), (held.len(), waiting.len()));
+        }
+        drop((waiting, held));
+        assert_eq!((admission.in_use(), admission.queued()), (0, 0));
+    }
+
+    /// Numbers that look random and are the same in every run (xorshift).
+    struct Dice(u64);
+
+    impl Dice {
+        fn below(&mut self, limit: usize) -> usize {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            usize::try_from(self.0 % limit as u64).unwrap()
+        }
     }
 
     #[test]

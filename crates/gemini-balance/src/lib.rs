@@ -11,9 +11,11 @@ pub mod admin;
 pub mod commands;
 pub mod connections;
 pub mod health;
+pub mod intake;
 pub mod listener;
 pub mod metrics_listener;
 pub mod proxy;
+pub mod request_head;
 pub mod router;
 pub mod sessions;
 pub mod stall;
@@ -44,3 +46,6 @@ pub mod clock;
 pub mod config;
 pub mod random;
 pub mod secret;
+
+#[cfg(any(test, fuzzing))]
+pub mod laws;

@@ -2,7 +2,8 @@
 //!
 //! Every worker has its own listener on the same port and its own loop. A connection has a
 //! deadline for its header, a cap on its header block, a limit for a caller that does not read,
-//! and an end when the shutdown begins. While the last requests end, newcomers are still let in:
+//! some patience for one that is still sending when it is refused, and an end when the shutdown
+//! begins. While the last requests end, newcomers are still let in:
 //! a load balancer must hear that the gateway is leaving, and a caller is told to come again.
 //! Running out of descriptors pauses accepting instead of spinning or dying.
 
@@ -13,6 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -22,6 +25,7 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::app::Worker;
+use crate::intake::{Intake, RequestBody, WatchedStream};
 use crate::router;
 use crate::stall::StallGuard;
 
@@ -170,12 +174,15 @@ async fn connection(worker: Arc<Worker>, stream: TcpStream, peer: SocketAddr, do
     let config = &worker.app.config;
     let stream =
         StallGuard::new(stream, Duration::from_millis(config.limits.write_stall_timeout_ms));
+    let intake = Arc::<Intake>::default();
+    let stream = WatchedStream::new(stream, Arc::clone(&intake));
     let draining = worker.app.lifecycle.draining().clone();
     let header_timeout = Duration::from_millis(config.limits.header_timeout_ms);
     let has_asked = AtomicBool::new(false);
-    let service = service_fn(|request| {
+    let service = service_fn(|request: Request<Incoming>| {
         has_asked.store(true, Ordering::Relaxed);
         let worker = Arc::clone(&worker);
+        let request = request.map(|body| RequestBody::new(body, Arc::clone(&intake)));
         async move {
             Ok::<_, Infallible>(match door {
                 Door::Open => router::route(worker, peer, request).await,

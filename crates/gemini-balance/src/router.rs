@@ -2,45 +2,39 @@
 //! plane.
 
 use std::net::SocketAddr;
-use std::panic::AssertUnwindSafe;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use axum::extract::ConnectInfo;
-use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
-use hyper::body::Incoming;
 use tower_service::Service;
 
 use crate::app::{App, Worker};
 use crate::health;
+use crate::intake::RequestBody;
 use crate::proxy::{self, ProxyBody};
+use crate::request_head::{self, BadHead};
+
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
 /// Answers one request.
 pub(crate) async fn route(
     worker: Arc<Worker>,
     peer: SocketAddr,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
 ) -> Response<ProxyBody> {
-    let answered = guarded(async {
-        match request.uri().path() {
+    let app = Arc::clone(&worker.app);
+    let mut response = match request_head::check(&request) {
+        Err(bad) => refuse_head(&app, request, bad),
+        Ok(()) => match request.uri().path() {
             "/health" | "/healthz" => health::alive().map(ProxyBody::whole),
-            "/ready" | "/readyz" => health::ready(&worker.app).map(ProxyBody::whole),
+            "/ready" | "/readyz" => health::ready(&app).map(ProxyBody::whole),
             path if is_control(path) => control(&worker, peer, request).await,
-            _ => proxy::forward(Arc::clone(&worker), request).await,
-        }
-    });
-    let mut response = answered.await.unwrap_or_else(|Panicked| {
-        worker.app.metrics.panic_caught();
-        plain_error(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            r#"{"error":{"code":500,"message":"The gateway failed on this request.","status":"INTERNAL"}}"#,
-        )
-    });
-    if worker.app.lifecycle.is_draining() {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            _ => proxy::forward(worker, request).await,
+        },
+    };
+    if app.lifecycle.is_draining() {
+        response.headers_mut().insert(CONNECTION, CLOSE);
     }
     with_constant_headers(response)
 }
@@ -56,24 +50,41 @@ fn with_constant_headers(mut response: Response<ProxyBody>) -> Response<ProxyBod
 }
 
 /// Answers a request that came after the shutdown had begun.
-pub(crate) fn turn_away(app: &App, request: Request<Incoming>) -> Response<ProxyBody> {
+pub(crate) fn turn_away(app: &App, request: Request<RequestBody>) -> Response<ProxyBody> {
     let (head, _) = request.into_parts();
     with_constant_headers(match head.uri.path() {
         "/health" | "/healthz" => health::alive().map(ProxyBody::whole),
         "/ready" | "/readyz" => health::ready(app).map(ProxyBody::whole),
-        path if is_control(path) => plain_error(
+        path if is_control(path) => control_error(
+            app,
             StatusCode::SERVICE_UNAVAILABLE,
-            r#"{"detail":"The gateway is restarting. Try again shortly."}"#,
+            "The gateway is restarting. Try again shortly.",
         ),
         _ => proxy::turn_away(app, &head),
     })
 }
 
-/// An error in words of our own, for where no dialect is spoken.
-fn plain_error(status: StatusCode, body: &'static str) -> Response<ProxyBody> {
-    let mut response = Response::new(ProxyBody::whole(Bytes::from_static(body.as_bytes())));
+/// Refuses a head that is not to be trusted, and whatever comes behind it.
+fn refuse_head(app: &App, request: Request<RequestBody>, bad: BadHead) -> Response<ProxyBody> {
+    let (head, _) = request.into_parts();
+    app.metrics.request_refused(bad.code());
+    let mut response = if is_control(head.uri.path()) {
+        control_error(app, bad.status(), bad.hint())
+    } else {
+        proxy::refuse_head(app, &head, bad)
+    };
+    response.headers_mut().insert(CONNECTION, CLOSE);
+    response
+}
+
+/// An error in the form of the admin API, for calls that do not reach it.
+fn control_error(app: &App, status: StatusCode, detail: &str) -> Response<ProxyBody> {
+    let body = serde_json::json!({ "detail": detail }).to_string();
+    let mut response = Response::new(ProxyBody::whole(body.into()));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(proxy::REQUEST_ID, proxy::request_id_value(app.request_ids.next()));
     response
 }
 
@@ -88,7 +99,7 @@ fn is_control(path: &str) -> bool {
 async fn control(
     worker: &Worker,
     peer: SocketAddr,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
 ) -> Response<ProxyBody> {
     let mut request = request.map(axum::body::Body::new);
     request.extensions_mut().insert(ConnectInfo(peer));
@@ -97,25 +108,12 @@ async fn control(
     match answering.await {
         Ok(Ok(response)) => response.map(ProxyBody::Control),
         Ok(Err(infallible)) => match infallible {},
-        Err(_) => plain_error(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            r#"{"detail":"The gateway failed on this request."}"#,
-        ),
-    }
-}
-
-/// A handler that panicked; its guards have run.
-struct Panicked;
-
-/// Polls a handler so that a panic ends one request and not the connection.
-async fn guarded<T>(handler: impl Future<Output = T>) -> Result<T, Panicked> {
-    let mut handler = pin!(handler);
-    std::future::poll_fn(move |cx| {
-        match std::panic::catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))) {
-            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
-            Ok(Poll::Pending) => Poll::Pending,
-            Err(_) => Poll::Ready(Err(Panicked)),
+        Err(failure) => {
+            if failure.is_panic() {
+                worker.app.metrics.panic_caught();
+            }
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            control_error(&worker.app, status, "The gateway failed on this request.")
         }
-    })
-    .await
+    }
 }

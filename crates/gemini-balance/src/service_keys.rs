@@ -77,7 +77,7 @@ pub enum AddError {
 /// # Errors
 ///
 /// Why it is none.
-fn parse(line: &str) -> Result<Secret, &'static str> {
+pub(crate) fn parse(line: &str) -> Result<Secret, &'static str> {
     let key = line.trim();
     if key.is_empty() {
         return Err("empty");

@@ -83,7 +83,7 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
     let first_password =
         data::ensure_password(&store, config.admin.password.as_ref(), &clock).await?;
     let seed = u64::from_le_bytes(random::random_bytes()?);
-    let key_pool = KeyPool::new(pool::policy(&config.pool), seed, clock.clone());
+    let key_pool = KeyPool::new(pool::policy(&config), seed, clock.clone());
     pool::load(&key_pool, &store, &vault).await?;
     let (tokens, life_ms) = (Tokens::new(vault.token_key()), config.admin.token_life_ms);
     let sessions = Sessions::load(store.clone(), tokens, life_ms, clock.wall_ms()).await?;

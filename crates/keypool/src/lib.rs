@@ -14,6 +14,7 @@
 //! verdict          what rests               until
 //! Healthy          nothing                  level and failures of the bucket, level of the credit: 0
 //! Blameless        nothing
+//! Unreached        nothing
 //! Cooling          the bucket               the stated wait, 1 s to 24 h, is over
 //! RateLimited      the bucket               90 s, doubling with repeats              unless trouble
 //! ExhaustedUntil   the bucket               exactly then
@@ -39,7 +40,7 @@
 //! # Keys or upstream?
 //!
 //! If at least three distinct keys, and at least half of those tried within ten seconds, ended alike in
-//! `Faulty` or alike in `RateLimited`, each counted by its latest answer, the [`Trouble`] is common. While it
+//! `Faulty` or `Unreached`, or alike in `RateLimited`, each counted by its latest answer, the [`Trouble`] is common. While it
 //! lasts neither verdict counts against a key, single probes look for its end, and the steps that the first
 //! failures have cost their buckets in those ten seconds are taken back, as far as nothing else has happened
 //! to a bucket since. It ends when successes outweigh the failures, when a probe is served, or when the

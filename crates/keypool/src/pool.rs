@@ -334,7 +334,7 @@ impl Pool {
         };
         let before = self.roster.bucket(&owner, &lease.model);
         let after = match verdict {
-            Verdict::Blameless => before,
+            Verdict::Blameless | Verdict::Unreached => before,
             Verdict::Healthy => {
                 self.trust_credit(&owner, now);
                 before.healed()

@@ -34,6 +34,9 @@ pub enum Verdict {
     Suspended,
     /// The upstream failed. At the policy's threshold in a row the bucket cools, unless many keys fail alike.
     Faulty,
+    /// The upstream was not reached, or something else stood in its place: no key can be the cause. Counts
+    /// like `Faulty` for the question whether the trouble is common, and against no bucket.
+    Unreached,
 }
 
 impl Verdict {
@@ -50,7 +53,7 @@ impl Verdict {
     pub(crate) fn symptom(self) -> Option<Symptom> {
         match self {
             Self::Blameless => None,
-            Self::Faulty => Some(Symptom::Faulty),
+            Self::Faulty | Self::Unreached => Some(Symptom::Faulty),
             Self::RateLimited => Some(Symptom::RateLimited),
             Self::Healthy
             | Self::Cooling { .. }

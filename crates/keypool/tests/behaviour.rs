@@ -40,6 +40,21 @@ fn faults_cool_the_bucket_at_the_threshold_and_twice_as_long_the_next_time() {
 }
 
 #[test]
+fn an_upstream_that_is_not_reached_is_no_fault_of_a_key_and_trouble_all_the_same() {
+    let mut pool = pool(3);
+    for _ in 0..10 {
+        fail(&mut pool, 1, "flash", Verdict::Unreached, NOW);
+    }
+    assert_eq!((view(&pool, 1, NOW).buckets, pool.trouble()), (vec![], None));
+
+    fail(&mut pool, 2, "flash", Verdict::Unreached, NOW);
+    fail(&mut pool, 3, "flash", Verdict::Faulty, NOW);
+
+    assert_eq!(pool.trouble().unwrap().kind, TroubleKind::Faulty);
+    assert_eq!(pool.budgets(NOW), []);
+}
+
+#[test]
 fn a_cooling_key_is_not_leased_before_its_time_and_serves_other_models() {
     let mut pool = pool(1);
     fail(&mut pool, 1, "flash", Verdict::Cooling { wait_ms: 7_000 }, NOW);

@@ -39,6 +39,7 @@ fn source(path: &str) -> Option<String> {
     let path = match path.split_once('/')? {
         ("it", below) => root.join("crates/gemini-balance/tests/it").join(below),
         ("sdk", below) => root.join("tests/sdk").join(below),
+        ("interleavings", _) => root.join(path),
         _ => root.join("crates").join(path),
     };
     fs::read_to_string(path).ok()

@@ -1,7 +1,7 @@
 //! `cargo xtask fuzz`: looks for bytes that break a law of the parsers.
 //!
 //! Needs the nightly toolchain and cargo-fuzz, so it is no part of `ci`; what it found and was kept in
-//! `fuzz/corpus` is, as a test of the dialect crate. Inputs that are only interesting stay in the
+//! `fuzz/corpus` is, as tests of the crates whose parsers they are. Inputs that are only interesting stay in the
 //! folder of build results.
 
 use std::fs;
@@ -12,7 +12,7 @@ use crate::{Outcome, step::Step, workspace};
 pub(crate) const SECONDS: &str = "60";
 
 /// Short inputs are tried faster than long ones; one that takes ten seconds is a finding too.
-const LIMITS: &str = "-max_len=1024 -timeout=10 -print_final_stats=1";
+const LIMITS: &str = "-max_len=2048 -timeout=10 -print_final_stats=1";
 
 /// Runs every fuzz target in turn, each for as many seconds as `seconds` says.
 ///

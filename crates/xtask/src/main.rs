@@ -9,7 +9,9 @@
     reason = "chores talk to the person at the terminal"
 )]
 
+mod advisories;
 mod arrows;
+mod audit;
 mod ci;
 mod companion;
 mod crates;
@@ -17,15 +19,18 @@ mod demo;
 mod faults;
 mod fuzz;
 mod http;
+mod licences;
+mod npm;
 mod run;
 mod sdk;
 mod soak;
 mod step;
 mod test;
 mod tidy;
+mod version;
 mod workspace;
 
-use std::{env, error::Error, process::ExitCode};
+use std::{env, error::Error, path::Path, process::ExitCode};
 
 /// What a chore comes to; the error is a sentence for the person who started it.
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -36,12 +41,16 @@ cargo xtask <chore>
   run [-- ARGS]      build the gateway for release and start it on port 8090
   test [rust|sdk]    every test: cargo test, then the official SDKs against a running gateway
   test long          the tests that take minutes and are left out otherwise
+  test interleavings [ORDERS]
+                     the concurrent core, its steps in so many orders, 2000 if not said
   demo [--check]     gateway and scripted upstream together, with keys and traffic;
                      --check runs the printed curl lines itself and ends
   tidy               the rules of the house that the compiler does not know
+  audit              advisories, licences and pins of every dependency, without a network
+  advisories DIR     makes the copy of the advisories from a checkout of RustSec's database
   fuzz [SECONDS]     every fuzz target in turn, a minute each; needs nightly and cargo-fuzz
   soak [MINUTES]     the release build under traffic, faults and restarts, five minutes or more
-  ci                 the whole pipeline: format, tidy, clippy, docs, tests, licences";
+  ci                 the whole pipeline: format, tidy, clippy, docs, tests, audit";
 
 fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
@@ -65,6 +74,10 @@ fn chore(words: &[&str]) -> Outcome {
         ["test", "long"] => test::long(),
         ["demo"] => demo::stay(),
         ["demo", "--check"] => demo::check(),
+        ["test", "interleavings"] => test::interleavings(test::ORDERS),
+        ["test", "interleavings", orders] => test::interleavings(orders),
+        ["audit"] => audit::audit(),
+        ["advisories", database] => advisories::copy(Path::new(database)),
         ["tidy"] => tidy::tidy(),
         ["fuzz"] => fuzz::fuzz(fuzz::SECONDS),
         ["fuzz", seconds] => fuzz::fuzz(seconds),

@@ -67,7 +67,7 @@ impl Environment {
             }
             Step::new("python3").words("-m venv --clear").argument(&folder).run()?;
             Step::new(&python)
-                .words("-m pip install --quiet --requirement")
+                .words("-m pip install --quiet --only-binary :all: --requirement")
                 .argument(&requirements)
                 .run()?;
             stamp.set()?;

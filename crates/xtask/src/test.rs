@@ -1,14 +1,18 @@
 //! `cargo xtask test`: every test there is, on a machine that has Rust and Python and nothing else.
 
-use crate::{Outcome, sdk, step::Step};
+use crate::{Outcome, sdk, step::Step, workspace};
 
-/// Runs the Rust tests, then the SDK tests.
+/// In how many orders each scenario is tried if nobody says otherwise, by either scheduler.
+pub(crate) const ORDERS: &str = "2000";
+
+/// Runs the Rust tests, the concurrent core in many orders, then the SDK tests.
 ///
 /// # Errors
 ///
 /// If one of them fails.
 pub(crate) fn everything() -> Outcome {
     rust()?;
+    interleavings(ORDERS)?;
     sdk()
 }
 
@@ -18,7 +22,22 @@ pub(crate) fn everything() -> Outcome {
 ///
 /// If a test fails or does not build.
 pub(crate) fn rust() -> Outcome {
-    Step::cargo("test --workspace").run()
+    Step::cargo("test --locked --workspace").run()
+}
+
+/// Tries the steps of the concurrent core in many orders; a crate of its own, since its `tokio` and
+/// `parking_lot` are others.
+///
+/// # Errors
+///
+/// If the number is none, a scenario fails, or does not build.
+pub(crate) fn interleavings(orders: &str) -> Outcome {
+    let orders: u32 =
+        orders.parse().map_err(|_| format!("`{orders}` is not a number of orders"))?;
+    Step::cargo("test --locked --manifest-path interleavings/Cargo.toml --target-dir")
+        .argument(workspace::target()?.join("interleavings"))
+        .env("INTERLEAVINGS", orders.to_string())
+        .run()
 }
 
 /// Runs the Rust tests that take minutes and are left out otherwise, one after another.
@@ -40,6 +59,6 @@ pub(crate) fn long() -> Outcome {
 pub(crate) fn sdk() -> Outcome {
     // The whole workspace, so that cargo chooses the same features as for its tests and builds
     // nothing twice.
-    Step::cargo("build --workspace --bins").run()?;
+    Step::cargo("build --locked --workspace --bins").run()?;
     sdk::run()
 }

@@ -40,18 +40,19 @@ impl FromRequestParts<Arc<App>> for Admin {
 
 /// A token and where it stood.
 #[derive(Debug, PartialEq, Eq)]
-enum Credential<'a> {
+pub(super) enum Credential<'a> {
     Bearer(&'a str),
     Cookie(&'a str),
 }
 
 impl<'a> Credential<'a> {
     /// The bearer's token, else the cookie's: a proxy in front may use `Authorization` for itself.
-    fn of(headers: &'a HeaderMap) -> Option<Self> {
+    pub(super) fn of(headers: &'a HeaderMap) -> Option<Self> {
         bearer(headers).map(Self::Bearer).or_else(|| cookie(headers).map(Self::Cookie))
     }
 
-    fn token(&self) -> &'a str {
+    /// The token, wherever it stood.
+    pub(super) fn token(&self) -> &'a str {
         match self {
             Self::Bearer(token) | Self::Cookie(token) => token,
         }

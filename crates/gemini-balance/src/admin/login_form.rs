@@ -51,7 +51,7 @@ impl FromRequest<Arc<App>> for LoginForm {
 }
 
 /// The value of a field in `a=b&c=d`.
-fn form_field(form: &[u8], name: &[u8]) -> Option<Secret> {
+pub(super) fn form_field(form: &[u8], name: &[u8]) -> Option<Secret> {
     form.split(|byte| *byte == b'&').find_map(|pair| {
         let value = pair.strip_prefix(name)?.strip_prefix(b"=")?;
         let spaced: Vec<u8> =
@@ -62,7 +62,7 @@ fn form_field(form: &[u8], name: &[u8]) -> Option<Secret> {
 }
 
 /// The text between the parts of a multipart form.
-fn boundary(content_type: &str) -> Option<&str> {
+pub(super) fn boundary(content_type: &str) -> Option<&str> {
     let parameters = content_type.split(';').skip(1);
     let given = parameters.filter_map(|it| it.trim().split_once('='));
     let (_, boundary) =
@@ -71,7 +71,7 @@ fn boundary(content_type: &str) -> Option<&str> {
 }
 
 /// The value of a field in a multipart form.
-fn multipart_field(form: &[u8], boundary: &str, name: &str) -> Option<Secret> {
+pub(super) fn multipart_field(form: &[u8], boundary: &str, name: &str) -> Option<Secret> {
     let delimiter = format!("--{boundary}");
     let (quoted, bare) = (format!("; name=\"{name}\""), format!("; name={name}"));
     let mut rest = form;

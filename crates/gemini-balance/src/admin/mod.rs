@@ -8,6 +8,8 @@ mod charts;
 mod error;
 mod frame;
 mod input;
+#[cfg(any(test, fuzzing))]
+pub mod laws;
 mod live_logs;
 mod log_export;
 mod login;

@@ -35,7 +35,8 @@ impl FromRequestParts<Arc<App>> for Peer {
 }
 
 impl Peer {
-    fn seen(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> Self {
+    /// What a connection's other end and the header fields say together.
+    pub(super) fn seen(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> Self {
         let is_proxy = is_trusted(peer, trusted);
         Self {
             address: if is_proxy { forwarded(peer, headers, trusted) } else { peer.to_canonical() },

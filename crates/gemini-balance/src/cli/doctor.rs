@@ -71,7 +71,7 @@ async fn stored(config: &Config, clock: &Clock) -> Vec<Finding> {
             }];
         }
     };
-    let keys = KeyPool::new(pool::policy(&config.pool), 0, clock.clone());
+    let keys = KeyPool::new(pool::policy(config), 0, clock.clone());
     let loaded = pool::load(&keys, &data.store, &data.vault).await;
     let users = data.store.user_keys().await.map_or(0, |users| users.len());
     data.store.close().await;

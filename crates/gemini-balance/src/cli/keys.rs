@@ -166,7 +166,7 @@ fn progress(length: u64) -> ProgressBar {
 }
 
 async fn loaded_pool(data: &Data, config: &Config, clock: &Clock) -> anyhow::Result<Arc<KeyPool>> {
-    let pool = KeyPool::new(pool::policy(&config.pool), 0, clock.clone());
+    let pool = KeyPool::new(pool::policy(config), 0, clock.clone());
     pool::load(&pool, &data.store, &data.vault).await?;
     Ok(pool)
 }

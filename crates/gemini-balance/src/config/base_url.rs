@@ -77,7 +77,8 @@ impl BaseUrl {
     /// later; then [`Reach`] is asked about what they resolve to.
     pub(super) fn problem(&self, reach: Reach) -> Option<&'static str> {
         const NEVER: &str = "points to a link-local or metadata address; that is never allowed";
-        if self.host == "metadata.google.internal" {
+        // A name is the same with the dot of the root behind it.
+        if self.host.trim_end_matches('.') == "metadata.google.internal" {
             return Some(NEVER);
         }
         let address = self.address()?;
@@ -171,6 +172,7 @@ mod tests {
         check("http://[::1]", [false, true]);
         check("http://169.254.169.254", [false, false]);
         check("http://metadata.google.internal", [false, false]);
+        check("http://metadata.google.internal.", [false, false]);
         check("http://[fe80::1]", [false, false]);
     }
 

@@ -20,6 +20,8 @@ use crate::secret::Secret;
 
 pub mod base_url;
 pub mod forbidden;
+#[cfg(any(test, fuzzing))]
+pub mod laws;
 pub mod network;
 pub mod outbound_proxy;
 mod reader;
@@ -305,6 +307,15 @@ impl Config {
     ) -> Result<Self, ConfigErrors> {
         let mut mistakes = Vec::new();
         let sources = Sources::gather(env, dir, &mut mistakes);
+        Self::read(sources, dir, mistakes)
+    }
+
+    /// Reads every setting from what was written; `mistakes` were found on the way there.
+    fn read(
+        sources: Sources,
+        dir: &Path,
+        mistakes: Vec<ConfigError>,
+    ) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(sources, dir, mistakes);
         let config = settings::read(&mut reader);
         reader.finish(config)

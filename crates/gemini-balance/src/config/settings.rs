@@ -292,7 +292,8 @@ fn limits(reader: &mut Reader<'_>) -> Limits {
             &["BODY_IDLE_TIMEOUT_SECONDS"],
             30 * SECOND_MS,
             10..=HOUR_MS,
-            "Longest silence of a caller within its request body.",
+            "Longest silence of a caller within its request body. On the whole a body must bring 1 KiB \
+             a second, and may fall behind by this much.",
         ),
         body_bytes_max,
         body_budget_bytes,
@@ -389,7 +390,8 @@ fn pool(reader: &mut Reader<'_>) -> Pool {
             &["KEY_IN_USE_TIMEOUT_SECONDS"],
             300 * SECOND_MS,
             SECOND_MS..=DAY_MS,
-            "A key in use on which no byte has moved for this long is taken back.",
+            "A key in use on which no byte has moved for this long is taken back, though not before \
+             the time-outs of its request are over.",
         ),
         key_concurrency_max: reader.count(
             &["KEY_MAX_CONCURRENCY"],

@@ -37,10 +37,22 @@ impl Sources {
         dir: &Path,
         mistakes: &mut Vec<ConfigError>,
     ) -> Self {
+        let dot_env = read(&dir.join(DOT_ENV), Source::DotEnv, mistakes);
+        let file = read(&dir.join(TOML_FILE), Source::File, mistakes);
+        Self::of(env, &dot_env, &file, mistakes)
+    }
+
+    /// What the environment and the texts of the two files say.
+    pub(super) fn of(
+        env: impl Iterator<Item = (String, String)>,
+        dot_env: &str,
+        file: &str,
+        mistakes: &mut Vec<ConfigError>,
+    ) -> Self {
         Self {
             environment: upper_case(env),
-            dot_env: read_dot_env(&dir.join(DOT_ENV), mistakes),
-            file: read_toml(&dir.join(TOML_FILE), mistakes),
+            dot_env: read_dot_env(dot_env, mistakes),
+            file: read_toml(file, mistakes),
         }
     }
 
@@ -86,10 +98,7 @@ fn upper_case(variables: impl Iterator<Item = (String, String)>) -> Values {
     values
 }
 
-fn read_dot_env(path: &Path, mistakes: &mut Vec<ConfigError>) -> Values {
-    let Some(text) = read(path, Source::DotEnv, mistakes) else {
-        return Values::new();
-    };
+fn read_dot_env(text: &str, mistakes: &mut Vec<ConfigError>) -> Values {
     let text = text.trim_start_matches('\u{feff}');
     let mut variables = Vec::new();
     for item in dotenvy::from_read_iter(text.as_bytes()) {
@@ -115,10 +124,7 @@ fn read_dot_env(path: &Path, mistakes: &mut Vec<ConfigError>) -> Values {
     upper_case(variables.into_iter())
 }
 
-fn read_toml(path: &Path, mistakes: &mut Vec<ConfigError>) -> Values {
-    let Some(text) = read(path, Source::File, mistakes) else {
-        return Values::new();
-    };
+fn read_toml(text: &str, mistakes: &mut Vec<ConfigError>) -> Values {
     let table = text.parse::<Table>().unwrap_or_else(|error| {
         mistakes.push(mistake(TOML_FILE, Source::File, error.message().to_owned()));
         Table::new()
@@ -153,14 +159,15 @@ fn plain(value: &Value) -> Option<String> {
     }
 }
 
-fn read(path: &Path, source: Source, mistakes: &mut Vec<ConfigError>) -> Option<String> {
+/// The text of a file; an absent one says nothing.
+fn read(path: &Path, source: Source, mistakes: &mut Vec<ConfigError>) -> String {
     match fs::read_to_string(path) {
-        Ok(text) => Some(text),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         Err(error) => {
             let name = if source == Source::DotEnv { DOT_ENV } else { TOML_FILE };
             mistakes.push(mistake(name, source, format!("cannot be read: {error}")));
-            None
+            String::new()
         }
     }
 }

@@ -10,6 +10,7 @@ use keypool::{LeaseId, Probe, Time};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::live::State;
 use super::{KeyPool, Prober};
 use crate::lifecycle::Lifecycle;
 use crate::store::Store;
@@ -103,7 +104,7 @@ impl KeyPool {
     }
 }
 
-impl super::State {
+impl State {
     /// A lease is stuck only when no byte has moved: a living stream of two hours is not.
     fn renew_or_take_back(&mut self, lease: LeaseId, now: Time) {
         let last_moved = self.leases.get(&lease).map(|activity| activity.last());

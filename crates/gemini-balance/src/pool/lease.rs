@@ -20,8 +20,8 @@ pub struct Lease {
     is_settled: bool,
 }
 
-/// When a byte last moved under a lease: written by the request without a lock, read by the
-/// keeper before it declares a lease stuck.
+/// When a byte last moved under a lease, on the pool's line of time: written by the request without
+/// a lock, read by the keeper before it declares a lease stuck.
 #[derive(Debug)]
 pub(super) struct Activity(AtomicU64);
 
@@ -50,9 +50,11 @@ impl Lease {
         &self.key
     }
 
-    /// Notes that a byte has moved, so that the lease is not taken for stuck.
+    /// Notes that a byte has moved, so that the lease is not taken for stuck; `now_ms` is on the
+    /// monotonic clock.
     pub fn touch(&self, now_ms: u64) {
-        self.activity.0.store(now_ms, Ordering::Relaxed);
+        let now = self.pool.time_of_monotonic(now_ms);
+        self.activity.0.store(now.as_millis(), Ordering::Relaxed);
     }
 
     /// Gives the key back with what the attempt has taught; `reason` is the upstream's words,

@@ -12,6 +12,7 @@ use keypool::{
     Standing, Time,
 };
 
+use crate::pool::announce::announce;
 use crate::pool::{KeyPool, ServiceKey};
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -190,6 +191,15 @@ impl KeyPool {
         self.save(store, true).await
     }
 
+    /// Takes what has changed since the last call, and tells it to people.
+    fn take_changes(&self) -> Vec<Change> {
+        let changes = self.state.lock().pool.take_changes();
+        for change in &changes {
+            announce(self, change);
+        }
+        changes
+    }
+
     fn note(&self, unsaved: &mut Unsaved, change: Change) {
         match change {
             Change::Key(record) => unsaved.note_key(self, record),
@@ -224,6 +234,14 @@ impl KeyPool {
             let credit = budget.no_credit.map(|rest| self.credit_row(scope.clone(), rest));
             unsaved.buckets.insert((scope, CREDIT.to_owned()), credit);
         }
+    }
+
+    /// Everything that is known, for the store.
+    fn snapshot(&self) -> (Vec<KeyRecord>, Vec<BudgetRecord>) {
+        let now = self.now();
+        let state = self.state.lock();
+        let records = state.pool.views(now).into_iter().map(KeyRecord::from).collect();
+        (records, state.pool.budgets(now))
     }
 
     fn credit_row(&self, scope: BudgetScope, rest: NoCredit) -> Budget {

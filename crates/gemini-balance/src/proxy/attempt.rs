@@ -302,7 +302,7 @@ async fn refuse(answer: Response<AnswerBody>, wall_ms: i64) -> Outcome {
 }
 
 /// `Retry-After` as a number of seconds or as a date; anything else says nothing.
-fn retry_after_ms(value: &http::HeaderValue, wall_ms: i64) -> Option<u64> {
+pub(super) fn retry_after_ms(value: &http::HeaderValue, wall_ms: i64) -> Option<u64> {
     let text = value.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse::<f64>() {
         let wait = Duration::try_from_secs_f64(seconds).ok()?;

@@ -11,10 +11,10 @@ use dialect::{Dialect, Op, Rewrite, Shape};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, Method};
-use hyper::body::Incoming;
 
 use crate::admission::Reservation;
 use crate::app::App;
+use crate::intake::RequestBody;
 use crate::proxy::error::ProxyError;
 use crate::proxy::exchange::Exchange;
 use crate::proxy::read_body::{BodyLimits, read_body};
@@ -61,7 +61,7 @@ pub(super) async fn prepare(
     app: &App,
     exchange: &mut Exchange,
     head: &Parts,
-    body: Incoming,
+    body: RequestBody,
     target: &Target,
 ) -> Result<Call, ProxyError> {
     let admission_began_ms = app.clock.monotonic_ms();
@@ -177,7 +177,8 @@ fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|value| value.to_ascii_lowercase().starts_with("application/json"))
 }
 
-fn path_and_query(path: &str, query: &str) -> String {
+/// What is asked for, as it goes upstream.
+pub(super) fn path_and_query(path: &str, query: &str) -> String {
     let query = caller::query_without_credentials(query);
     if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }

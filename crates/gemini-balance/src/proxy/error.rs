@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use keypool::Time;
 
 use crate::admission::NotAdmitted;
+use crate::request_head::BadHead;
 
 /// A retry further away than this is not worth an automatic one.
 const RETRY_MS_MAX: u64 = 120_000;
@@ -25,6 +26,8 @@ pub(super) enum ProxyError {
     UnknownCaller,
     /// Two user keys that differ.
     ConflictingCredentials,
+    /// A head that means different things to different servers.
+    BadHead(BadHead),
     /// A path that is none of ours; the text names the right one.
     NotFound(&'static str),
     /// A path with a part that can go nowhere.
@@ -40,7 +43,7 @@ pub(super) enum ProxyError {
         /// The limit.
         bytes_max: u64,
     },
-    /// A body that stopped coming.
+    /// A body that stopped coming, or came too slowly.
     BodyTimeout,
     /// A body that ended before its end.
     BodyBroken,
@@ -104,6 +107,7 @@ impl ProxyError {
                 StatusCode::BAD_REQUEST
             }
             Self::BodyBroken => StatusCode::BAD_REQUEST,
+            Self::BadHead(bad) => bad.status(),
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -130,6 +134,7 @@ impl ProxyError {
             Self::NoCredential => "missing_api_key",
             Self::UnknownCaller => "invalid_api_key",
             Self::ConflictingCredentials => "conflicting_credentials",
+            Self::BadHead(bad) => bad.code(),
             Self::NotFound(_) => "unknown_path",
             Self::BadPath(_) => "invalid_path",
             Self::MethodNotAllowed => "method_not_allowed",
@@ -158,6 +163,7 @@ impl ProxyError {
     /// The sentence for the caller.
     fn message(&self) -> String {
         let fixed = match self {
+            Self::BadHead(bad) => bad.hint(),
             Self::NotFound(hint) | Self::BadPath(hint) => hint,
             Self::BadBody(hint) => return hint.clone(),
             Self::BodyTooLarge { bytes_max } => {
@@ -175,7 +181,7 @@ impl ProxyError {
             }
             Self::MethodNotAllowed => "This method is not allowed here.",
             Self::BodyEncoding => "Compressed request bodies are not accepted. Send plain JSON.",
-            Self::BodyTimeout => "The request body stopped arriving.",
+            Self::BodyTimeout => "The request body stopped arriving, or came too slowly.",
             Self::BodyBroken => "The request body ended before its end.",
             Self::BodyBudget => "Too many large requests at once. Try again shortly.",
             Self::QueueTimeout | Self::QueueFull => "Too many requests at once. Try again shortly.",
@@ -208,6 +214,7 @@ impl ProxyError {
             Self::NoCredential
             | Self::UnknownCaller
             | Self::ConflictingCredentials
+            | Self::BadHead(_)
             | Self::NotFound(_)
             | Self::BadPath(_)
             | Self::MethodNotAllowed

@@ -318,23 +318,22 @@ impl Exchange {
 }
 
 impl Drop for Exchange {
-    /// The caller left: nothing was learnt about the key.
+    /// The caller left, or we panicked: nothing was learnt about the key.
     fn drop(&mut self) {
         if self.is_ended {
             return;
         }
-        let ending = Ending {
-            status: STATUS_CALLER_LEFT,
-            error: Some(CALLER_LEFT),
-            verdict: Verdict::Blameless,
-            reason: "",
+        let (status, code) = if std::thread::panicking() {
+            (ProxyError::Internal.status().as_u16(), ProxyError::Internal.code())
+        } else {
+            (STATUS_CALLER_LEFT, CALLER_LEFT)
         };
+        let ending = Ending { status, error: Some(code), verdict: Verdict::Blameless, reason: "" };
         let row = self.settle(&ending).or_else(|| {
             let row = self.failed.take()?;
-            let error_kind = Some(CALLER_LEFT.into());
-            Some(LogRow { status: Some(STATUS_CALLER_LEFT), error_kind, ..row })
+            Some(LogRow { status: Some(status), error_kind: Some(code.into()), ..row })
         });
-        self.finish(row, STATUS_CALLER_LEFT, Some(CALLER_LEFT));
+        self.finish(row, status, Some(code));
     }
 }
 

@@ -5,13 +5,13 @@
 //! caller. The one credential that goes upstream is put in by the client on the way out.
 
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_DISPOSITION, CONTENT_LANGUAGE,
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONNECTION, CONTENT_DISPOSITION, CONTENT_LANGUAGE,
     CONTENT_LENGTH, CONTENT_TYPE, HeaderName, RETRY_AFTER, USER_AGENT,
 };
 use http::{HeaderMap, HeaderValue};
 
 /// Request fields that go upstream as they came.
-static TO_UPSTREAM: [HeaderName; 11] = [
+pub(super) static TO_UPSTREAM: [HeaderName; 11] = [
     ACCEPT,
     ACCEPT_LANGUAGE,
     CONTENT_TYPE,
@@ -26,7 +26,7 @@ static TO_UPSTREAM: [HeaderName; 11] = [
 ];
 
 /// Response fields that go to the caller as they came.
-static TO_CALLER: [HeaderName; 15] = [
+pub(super) static TO_CALLER: [HeaderName; 15] = [
     CONTENT_DISPOSITION,
     CONTENT_LANGUAGE,
     CONTENT_LENGTH,
@@ -61,15 +61,29 @@ pub(super) fn to_upstream(inbound: &HeaderMap) -> HeaderMap {
 pub(super) fn to_caller(upstream: &HeaderMap) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(6);
     copy(upstream, &mut headers, &TO_CALLER);
+    // A length that was told twice is the same twice, and one is all that may be told.
+    if let Some(length) = headers.remove(CONTENT_LENGTH) {
+        headers.insert(CONTENT_LENGTH, length);
+    }
     headers
 }
 
+/// Copies every line of these fields, but those that `Connection` says end here.
 fn copy(from: &HeaderMap, to: &mut HeaderMap, names: &[HeaderName]) {
     for name in names {
-        if let Some(value) = from.get(name) {
-            to.insert(name.clone(), value.clone());
+        for value in from.get_all(name) {
+            if !belongs_to_the_hop(name, from) {
+                to.append(name.clone(), value.clone());
+            }
         }
     }
+}
+
+/// Whether a field is meant for the next hop alone, since `Connection` names it (RFC 9110, 7.6.1).
+fn belongs_to_the_hop(name: &HeaderName, headers: &HeaderMap) -> bool {
+    let options = headers.get_all(CONNECTION).into_iter();
+    let mut options = options.flat_map(|field| field.as_bytes().split(|byte| *byte == b','));
+    options.any(|option| option.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes()))
 }
 
 #[cfg(test)]
@@ -103,6 +117,37 @@ mod tests {
 
         assert_eq!(outbound.len(), 2);
         assert!(outbound.values().all(|value| value != "leak"));
+    }
+
+    #[test]
+    fn a_field_that_belongs_to_the_hop_does_not_cross() {
+        let mut fields = HeaderMap::new();
+        for name in ["accept", "content-type", "retry-after", "user-agent"] {
+            fields.insert(name, HeaderValue::from_static("x"));
+        }
+        fields.append("connection", HeaderValue::from_static("close, Content-Type"));
+        fields.append("connection", HeaderValue::from_static("RETRY-AFTER ,"));
+
+        let [upstream, caller] = [to_upstream(&fields), to_caller(&fields)];
+
+        assert!(!upstream.contains_key("content-type") && upstream.contains_key("accept"));
+        assert!(caller.is_empty());
+    }
+
+    #[test]
+    fn a_field_of_several_lines_crosses_whole() {
+        let mut fields = HeaderMap::new();
+        for value in ["a=1", "b=2"] {
+            fields.append("tracestate", HeaderValue::from_static(value));
+            fields.append("server-timing", HeaderValue::from_static(value));
+            fields.append("content-length", HeaderValue::from_static("7"));
+        }
+
+        let [upstream, caller] = [to_upstream(&fields), to_caller(&fields)];
+
+        assert!(upstream.get_all("tracestate").iter().eq(["a=1", "b=2"]));
+        assert!(caller.get_all("server-timing").iter().eq(["a=1", "b=2"]));
+        assert!(caller.get_all("content-length").iter().eq(["7"]));
     }
 
     #[test]

@@ -43,8 +43,25 @@ pub(super) fn judge(
         Outcome::Refused(refused) => {
             judge_failure(refused.failure.kind, refused.wait_ms(), circumstances())
         }
-        Outcome::Fault(Fault::OwnRequest) => (Verdict::Blameless, Next::GiveUp),
-        Outcome::Fault(_) => (Verdict::Faulty, Next::OtherTry),
+        Outcome::Fault(fault) => judge_fault(*fault),
+    }
+}
+
+fn judge_fault(fault: Fault) -> (Verdict, Next) {
+    match fault {
+        // The way is at fault, or the base URL: no key has been looked at.
+        Fault::ConnectTimeout | Fault::Connect | Fault::Proxy | Fault::Tls | Fault::Redirect => {
+            (Verdict::Unreached, Next::OtherTry)
+        }
+        Fault::Lost
+        | Fault::Protocol
+        | Fault::HeadTimeout
+        | Fault::ContentTimeout
+        | Fault::Empty
+        | Fault::Malformed
+        | Fault::Truncated
+        | Fault::StreamIdle => (Verdict::Faulty, Next::OtherTry),
+        Fault::OwnRequest => (Verdict::Blameless, Next::GiveUp),
     }
 }
 
@@ -123,11 +140,15 @@ mod tests {
 
     #[test]
     fn a_fault_is_tried_again_unless_it_is_our_own() {
-        let ours = judge(&Outcome::Fault(Fault::OwnRequest), || unreachable!());
-        let theirs = judge(&Outcome::Fault(Fault::Lost), || unreachable!());
+        assert_eq!(judge_fault(Fault::OwnRequest), (Verdict::Blameless, Next::GiveUp));
+        assert_eq!(judge_fault(Fault::Lost), (Verdict::Faulty, Next::OtherTry));
+    }
 
-        assert_eq!(ours, (Verdict::Blameless, Next::GiveUp));
-        assert_eq!(theirs, (Verdict::Faulty, Next::OtherTry));
+    #[test]
+    fn a_key_that_was_not_shown_to_the_upstream_is_not_to_blame() {
+        for fault in [Fault::Connect, Fault::ConnectTimeout, Fault::Tls, Fault::Proxy] {
+            assert_eq!(judge_fault(fault), (Verdict::Unreached, Next::OtherTry), "{fault:?}");
+        }
     }
 
     fn judged(kind: FailureKind, stated: Option<u64>) -> (Verdict, Next) {

@@ -10,9 +10,12 @@ mod caller;
 mod cors;
 mod error;
 mod exchange;
+mod guarded;
 mod headers;
 mod judge;
 mod late;
+#[cfg(any(test, fuzzing))]
+pub mod laws;
 mod read_body;
 mod relay;
 mod serve;
@@ -26,17 +29,19 @@ use dialect::path::{PathError, Target};
 use dialect::{Dialect, Shape};
 use error::ProxyError;
 use exchange::{Exchange, Subject};
+use guarded::{Panicked, guarded};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response};
-use hyper::body::Incoming;
 use serve::Served;
 
 use crate::app::{App, Worker};
+use crate::intake::RequestBody;
 use crate::random::RequestId;
+use crate::request_head::BadHead;
 use crate::user_keys::UserKey;
 
 /// The name of a request, in every answer.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The methods that LLM APIs have.
 static METHODS: [Method; 6] =
@@ -45,7 +50,7 @@ static METHODS: [Method; 6] =
 /// Answers one request to an LLM API.
 pub(crate) async fn forward(
     worker: Arc<Worker>,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
 ) -> Response<ProxyBody> {
     let app = &worker.app;
     let request_id = app.request_ids.next();
@@ -54,7 +59,14 @@ pub(crate) async fn forward(
 
     let mut response = match cors::preflight(&head).filter(|_| origin.is_some()) {
         Some(permission) => permission.map(ProxyBody::whole),
-        None => proxied(&worker, &head, body, request_id).await,
+        None => match guarded(proxied(&worker, &head, body, request_id)).await {
+            Ok(response) => response,
+            Err(Panicked) => {
+                app.metrics.panic_caught();
+                let (dialect, _) = resolve(&head);
+                ProxyError::Internal.response(dialect).map(ProxyBody::whole)
+            }
+        },
     };
     let headers = response.headers_mut();
     if let Some(origin) = origin {
@@ -66,8 +78,17 @@ pub(crate) async fn forward(
 
 /// Tells whoever asks that the gateway is leaving; nobody is looked up and nothing is logged.
 pub(crate) fn turn_away(app: &App, head: &Parts) -> Response<ProxyBody> {
-    let error = ProxyError::Draining;
-    app.metrics.request_refused(error.code());
+    app.metrics.request_refused(ProxyError::Draining.code());
+    refuse(app, head, &ProxyError::Draining)
+}
+
+/// Refuses a request whose head is not to be trusted.
+pub(crate) fn refuse_head(app: &App, head: &Parts, bad: BadHead) -> Response<ProxyBody> {
+    refuse(app, head, &ProxyError::BadHead(bad))
+}
+
+/// Refuses a request before anybody has looked at its caller.
+fn refuse(app: &App, head: &Parts, error: &ProxyError) -> Response<ProxyBody> {
     let (dialect, _) = resolve(head);
     let mut response = error.response(dialect).map(ProxyBody::whole);
     response.headers_mut().insert(REQUEST_ID, request_id_value(app.request_ids.next()));
@@ -78,7 +99,7 @@ pub(crate) fn turn_away(app: &App, head: &Parts) -> Response<ProxyBody> {
 async fn proxied(
     worker: &Arc<Worker>,
     head: &Parts,
-    body: Incoming,
+    body: RequestBody,
     request_id: RequestId,
 ) -> Response<ProxyBody> {
     let app = &worker.app;
@@ -150,7 +171,8 @@ async fn answer(worker: &Arc<Worker>, exchange: Exchange, call: Call) -> Respons
     }
 }
 
-fn request_id_value(request_id: RequestId) -> HeaderValue {
+/// The name of a request as the value of its field.
+pub(crate) fn request_id_value(request_id: RequestId) -> HeaderValue {
     // Hexadecimal digits are always a valid value.
     HeaderValue::try_from(request_id.to_string()).unwrap_or(HeaderValue::from_static("-"))
 }

@@ -10,16 +10,21 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::request::Parts;
 use http_body::Body;
 use http_body_util::BodyExt;
+use tokio::time::Instant;
 
 use crate::admission::{BodyBudget, NoRoom, Reservation};
 use crate::proxy::error::ProxyError;
+
+/// How much of a body must come in a second on the whole, beyond the one silence it may make: a
+/// body that drips would hold its place for ever.
+const PACE_BYTES_PER_SECOND: u64 = 1024;
 
 /// The limits of one body.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BodyLimits {
     /// Largest body.
     pub(super) bytes_max: u64,
-    /// Longest silence between two pieces.
+    /// Longest silence between two pieces, and how far the whole may fall behind its pace.
     pub(super) idle: Duration,
 }
 
@@ -47,7 +52,7 @@ where
         return Err(ProxyError::BodyTooLarge { bytes_max: limits.bytes_max });
     }
     reservation.grow_to(declared.unwrap_or(0)).map_err(|NoRoom| ProxyError::BodyBudget)?;
-    let mut reader = Reader { body, limits, received: 0 };
+    let mut reader = Reader { body, limits, began: Instant::now(), received: 0 };
     let Some(first) = reader.next(&mut reservation).await? else {
         return Ok((Bytes::new(), reservation));
     };
@@ -72,13 +77,14 @@ fn declared_length(head: &Parts) -> Option<u64> {
 struct Reader<B> {
     body: B,
     limits: BodyLimits,
+    began: Instant,
     received: u64,
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Reader<B> {
     async fn next(&mut self, reservation: &mut Reservation) -> Result<Option<Bytes>, ProxyError> {
         loop {
-            let frame = tokio::time::timeout(self.limits.idle, self.body.frame())
+            let frame = tokio::time::timeout_at(self.deadline(), self.body.frame())
                 .await
                 .map_err(|_| ProxyError::BodyTimeout)?;
             let Some(frame) = frame else { return Ok(None) };
@@ -94,10 +100,20 @@ impl<B: Body<Data = Bytes> + Unpin> Reader<B> {
             return Ok(Some(data));
         }
     }
+
+    /// When the next piece must have come: soon after the last one, and in pace on the whole.
+    fn deadline(&self) -> Instant {
+        let earned = Duration::from_secs(self.received / PACE_BYTES_PER_SECOND);
+        (self.began + earned).min(Instant::now()) + self.limits.idle
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll, ready};
+
+    use http_body::Frame;
     use http_body_util::Full;
 
     use super::*;
@@ -148,6 +164,41 @@ mod tests {
         assert!(matches!(outcome, Err(ProxyError::BodyTimeout)));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_drips_is_given_up_and_a_slow_one_is_read() {
+        let limits = BodyLimits { bytes_max: 1 << 20, ..LIMITS };
+        let read = async |piece: &'static [u8]| {
+            let every = tokio::time::interval(Duration::from_millis(900));
+            let body = Paced { piece, left: 100, every };
+            read_body(&head(None), body, limits, &BodyBudget::new(1 << 20)).await
+        };
+
+        assert!(matches!(read(b"a").await, Err(ProxyError::BodyTimeout)));
+        assert_eq!(read(&[b'a'; 1024]).await.unwrap().0.len(), 100 * 1024);
+    }
+
+    /// A body that brings the same piece again and again.
+    struct Paced {
+        piece: &'static [u8],
+        left: usize,
+        every: tokio::time::Interval,
+    }
+
+    impl Body for Paced {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            let Some(left) = self.left.checked_sub(1) else { return Poll::Ready(None) };
+            ready!(self.every.poll_tick(cx));
+            self.left = left;
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(self.piece)))))
+        }
+    }
+
     /// A body that never brings anything.
     struct Silent;
 
@@ -156,10 +207,10 @@ mod tests {
         type Error = std::convert::Infallible;
 
         fn poll_frame(
-            self: std::pin::Pin<&mut Self>,
-            _: &mut std::task::Context<'_>,
-        ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
-            std::task::Poll::Pending
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            Poll::Pending
         }
     }
 }

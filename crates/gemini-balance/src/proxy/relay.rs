@@ -2,9 +2,9 @@
 //!
 //! The same bytes go on as they came; there is no channel, no task and no copy between the
 //! upstream and the caller. Three traps, each with a test: a body of known length may never be
-//! polled to its end, so its end is looked for after every frame; a caller who leaves after the
-//! protocol's last event has everything; and an upstream that breaks off inside an event must
-//! not swallow the error event that follows.
+//! polled to its end, so its end is looked for after every frame; whoever leaves after the
+//! protocol's last event, caller or upstream, leaves nothing out; and an upstream that breaks off
+//! inside an event must not swallow the error event that follows.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -172,26 +172,33 @@ impl Relay {
         }
     }
 
-    /// Ends a stream before its time with one error event, or the connection where there is no
-    /// room for one.
+    /// Ends a stream that will not be continued: with one error event where something is missing,
+    /// or by closing the connection where there is no room for one.
     fn break_off(&mut self, error: &ProxyError, code: &'static str, verdict: Verdict) {
+        if self.nothing_is_missing() {
+            return self.upstream_ended();
+        }
         if let Some(rest) = self.filter.as_mut().and_then(UsageFilter::finish) {
             self.queue.push_back(rest);
         }
-        let last_words = match (&self.tap, self.shape) {
-            (Some(tap), Some(Shape::Sse)) if !tap.seen().at_boundary => {
-                // The broken event is closed first, or it would swallow the error.
-                self.queue.push_back(Bytes::from_static(b"\n\n"));
-                Some(error.event(self.exchange.dialect()))
-            }
-            (Some(tap), _) => error.with_body(|body| tap.closing_error(body)).map(Bytes::from),
-            (None, _) => None,
-        };
+        let tap = self.tap.as_ref();
+        let last_words = tap.and_then(|tap| error.with_body(|body| tap.closing_error(body)));
         let is_cut = last_words.is_none();
-        self.queue.extend(last_words);
+        self.queue.extend(last_words.map(Bytes::from));
         self.end_with(Some(code), verdict, String::new());
         if let Some(end) = &mut self.end {
             end.is_cut = is_cut;
+        }
+    }
+
+    /// Whether the stream has said its last word, be it an error, so that only the end of its body
+    /// is still to come.
+    fn nothing_is_missing(&self) -> bool {
+        let Some(seen) = self.tap.as_ref().map(Tap::seen) else { return false };
+        match self.shape {
+            Some(Shape::Sse) => seen.at_boundary && (seen.is_finished || seen.error.is_some()),
+            Some(Shape::JsonArray) => seen.is_complete,
+            Some(Shape::Json) | None => false,
         }
     }
 

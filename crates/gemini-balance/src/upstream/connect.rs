@@ -81,21 +81,21 @@ impl Dialer {
     /// # Errors
     ///
     /// [`ConnectError`], at the latest when the time limit has passed.
-    pub(super) async fn dial(&self, endpoint: &Endpoint) -> Result<TokioIo<Stream>, ConnectError> {
+    pub(super) async fn dial(&self, endpoint: &Endpoint) -> Result<Stream, ConnectError> {
         tokio::time::timeout(self.timeout, self.dial_unlimited(endpoint))
             .await
             .map_err(|_| ConnectError::Timeout)?
     }
 
-    async fn dial_unlimited(&self, endpoint: &Endpoint) -> Result<TokioIo<Stream>, ConnectError> {
+    async fn dial_unlimited(&self, endpoint: &Endpoint) -> Result<Stream, ConnectError> {
         let stream = self.tcp(endpoint).await?;
         if !endpoint.base().is_https {
-            return Ok(TokioIo::new(Either::Left(stream)));
+            return Ok(Either::Left(stream));
         }
         let name = ServerName::try_from(endpoint.base().host.clone())
             .map_err(|error| ConnectError::Tls(std::io::Error::other(error)))?;
         let stream = self.tls.connect(name, stream).await.map_err(ConnectError::Tls)?;
-        Ok(TokioIo::new(Either::Right(Box::new(stream))))
+        Ok(Either::Right(Box::new(stream)))
     }
 
     async fn tcp(&self, endpoint: &Endpoint) -> Result<TcpStream, ConnectError> {

@@ -1,6 +1,9 @@
 //! The idle connections of one worker to one endpoint: last in, first out, bounded in number,
 //! rest and age.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use parking_lot::Mutex;
 
 use super::{AGE_MS_MAX, IDLE_MAX, IDLE_MS_MAX, Sender};
@@ -10,6 +13,8 @@ use super::{AGE_MS_MAX, IDLE_MAX, IDLE_MS_MAX, Sender};
 pub(super) struct Connection {
     /// hyper's handle; closed when dropped.
     pub(super) sender: Sender,
+    /// Whether a byte has come since the request under way was sent.
+    pub(super) has_spoken: Arc<AtomicBool>,
     /// When it was made, on the monotonic clock.
     pub(super) born_ms: u64,
     /// When it last became idle, on the monotonic clock.

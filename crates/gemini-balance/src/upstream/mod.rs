@@ -4,7 +4,8 @@
 //! crosses a thread and never waits for a lock that another core holds. A connection goes back
 //! to the idle stack when its answer has been read to the end, is not used again after
 //! [`IDLE_MS_MAX`] of rest or [`AGE_MS_MAX`] of life (so a changed DNS record is noticed), and a
-//! connection that turns out to be dead is replaced once, without the caller noticing.
+//! connection that turns out to be dead is replaced once, without the caller noticing – unless it
+//! was alive enough to begin an answer.
 
 mod connect;
 mod credential;
@@ -14,6 +15,7 @@ mod resolve;
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -28,7 +30,9 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
+use hyper_util::rt::TokioIo;
 use idle::{Connection, Idle};
+use tokio_util::io::InspectReader;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
@@ -137,8 +141,8 @@ impl Upstream {
 
     /// Sends a request with `key` and waits for the head of the answer.
     ///
-    /// A request that fails on a connection that had served before is sent once more on a fresh
-    /// one: the upstream or a proxy between closed it while it rested.
+    /// A request that gets not one byte on a connection that had served before is sent once more
+    /// on a fresh one: the upstream or a proxy between closed it while it rested.
     ///
     /// # Errors
     ///
@@ -158,8 +162,10 @@ impl Upstream {
         credential::authorize(request.headers_mut(), dialect, key, self.cloudflare.as_ref())
             .ok_or(SendError::Credential)?;
         if let Some(connection) = self.rested(dialect).await {
+            let has_spoken = Arc::clone(&connection.has_spoken);
+            has_spoken.store(false, Ordering::Relaxed);
             match self.exchange(dialect, request.clone(), connection).await {
-                Err(SendError::Lost(_)) => {}
+                Err(SendError::Lost(_)) if !has_spoken.load(Ordering::Relaxed) => {}
                 done => return done,
             }
         }
@@ -179,10 +185,17 @@ impl Upstream {
 
     async fn connect(&self, endpoint: &Endpoint) -> Result<Connection, SendError> {
         let stream = self.dialer.dial(endpoint).await?;
+        let has_spoken = Arc::new(AtomicBool::new(false));
+        let speaks = Arc::clone(&has_spoken);
+        let stream = InspectReader::new(stream, move |bytes: &[u8]| {
+            if !bytes.is_empty() {
+                speaks.store(true, Ordering::Relaxed);
+            }
+        });
         let (sender, driver) = hyper::client::conn::http1::Builder::new()
             .max_headers(HEADERS_MAX)
             .max_buf_size(HEAD_BYTES_MAX)
-            .handshake(stream)
+            .handshake(TokioIo::new(stream))
             .await
             .map_err(SendError::Lost)?;
         // The driver ends with its connection: when the answer is dropped unread, when the
@@ -192,7 +205,8 @@ impl Upstream {
                 tracing::trace!(%error, "upstream connection ended");
             }
         });
-        Ok(Connection { sender, born_ms: self.clock.monotonic_ms(), rested_since_ms: 0 })
+        let born_ms = self.clock.monotonic_ms();
+        Ok(Connection { sender, has_spoken, born_ms, rested_since_ms: 0 })
     }
 
     async fn exchange(

@@ -48,3 +48,25 @@ impl Service<Name> for Resolver {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_that_leads_inside_is_refused_at_each_connection_unless_that_is_permitted() {
+        let resolve =
+            async |reach, name: &str| Resolver::new(reach).call(name.parse().unwrap()).await;
+
+        let refused = resolve(Reach::Public, "localhost").await.unwrap_err();
+        let permitted = resolve(Reach::Private, "localhost").await.unwrap();
+
+        assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
+        assert!(permitted.map(|address| address.ip()).all(|ip| ip.is_loopback()));
+        // Crooked spellings of 127.0.0.1 and of 169.254.169.254 that resolvers take for names.
+        for name in ["localhost.", "2130706433", "0177.0.0.1", "0x7f.1", "127.1", "2852039166"] {
+            assert!(resolve(Reach::Public, name).await.is_err(), "{name}");
+        }
+        assert!(resolve(Reach::Private, "2852039166").await.is_err());
+    }
+}

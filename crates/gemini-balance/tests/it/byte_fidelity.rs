@@ -8,7 +8,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value};
 
-use crate::support::{Form, Gateway};
+use crate::support::{Form, Gateway, together};
 
 /// Members of an object as no serializer would write them and no data model would keep them.
 const ODD_MEMBERS: [&str; 9] = [
@@ -118,6 +118,38 @@ async fn a_stream_in_any_spelling_comes_back_as_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_wide_characters_may_be_cut_at_every_byte() {
+    let openai = concat!(
+        "data: {\"choices\":[{\"delta\":{\"content\":\"日本🎉\"}}]}\n\n",
+        "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n",
+    );
+    let gemini = concat!(
+        "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"日本🎉\"}]}}]}\r\n\r\n",
+        "data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\r\n\r\n",
+    );
+    let forms = [
+        (Form::ChatStream, openai),
+        (Form::ChatUsageStream, openai),
+        (Form::GenerateStream, gemini),
+    ];
+
+    together(forms.map(async |(form, text)| {
+        let gateway = Gateway::start().await;
+        for at in 1..text.len() {
+            let (head, tail) = text.as_bytes().split_at(at);
+            let steps = [head, tail].map(|part| Step::Chunk(Bytes::copy_from_slice(part)));
+            gateway.upstream.clear();
+            gateway.upstream.on(When::any(), stream_of(steps));
+            let reply = gateway.ask(form).await;
+
+            assert_eq!((reply.text().as_str(), reply.is_cut), (text, false), "{form:?} at {at}");
+        }
+        gateway.close().await;
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_giant_line_passes_whole() {
     let gateway = Gateway::start().await;
 
@@ -159,6 +191,16 @@ async fn check_answer(gateway: &Gateway, form: Form, answer: Answer) {
     assert_eq!(reply.text(), direct.text(), "{form:?}");
     assert_eq!(reply.body, direct.body, "{form:?}");
     assert_eq!(reply.header("content-type"), direct.header("content-type"));
+}
+
+/// An event stream in these steps, each a write of its own.
+fn stream_of(steps: impl IntoIterator<Item = Step>) -> Answer {
+    let headers = vec![("content-type".to_owned(), "text/event-stream".to_owned())];
+    let mut all = vec![Step::Head { status: 200, headers }];
+    for step in steps {
+        all.extend([step, Step::Flush]);
+    }
+    Answer::steps(all)
 }
 
 fn chunked(content_type: &str, chunks: &[String]) -> Answer {

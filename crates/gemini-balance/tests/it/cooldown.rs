@@ -6,7 +6,7 @@ use fake_upstream::{Answer, When};
 use gemini_balance::clock::Clock;
 use http::StatusCode;
 
-use crate::support::{Ask, Gateway, MODEL, Setup, eventually};
+use crate::support::{Ask, Gateway, MODEL, Setup, eventually, together};
 
 /// 12:00 in California on a winter's day.
 const NOON_MS: i64 = 1_800_043_200_000;
@@ -259,14 +259,13 @@ async fn a_key_that_was_turned_away_is_probed_after_an_hour_and_comes_back() {
 
     // The keeper of a fresh start looks at the clock at once.
     clock.advance(66 * 60_000);
-    gateway.upstream.clear_seen();
     let gateway = gateway.restart().await;
     eventually("the probe has brought the key back", async || gateway.state_of(ONLY) == "active")
         .await;
 
     let seen = gateway.upstream.seen();
     assert_eq!(
-        (seen[0].method.as_str(), seen[0].path.as_str()),
+        (seen[1].method.as_str(), seen[1].path.as_str()),
         ("GET", "/v1beta/models?pageSize=1")
     );
     Ask::gemini().is_answered(&gateway.gemini()).await;
@@ -275,25 +274,72 @@ async fn a_key_that_was_turned_away_is_probed_after_an_hour_and_comes_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_probe_makes_nothing_worse() {
-    let clock = Clock::manual(NOON_MS);
-    let gateway = Setup::default().keys([ONLY]).clock(&clock).start().await;
-    gateway.upstream.on(When::any(), Answer::key_invalid());
-    Ask::gemini().of(&gateway.gemini()).await;
-    let before = gateway.view_of(ONLY);
+    let failures = [
+        Answer::suspended(),
+        Answer::model_not_found(),
+        Answer::server_error(500),
+        Answer::rate_limited_bare(),
+        Answer::html_200(),
+        Answer::reset(),
+    ];
 
-    gateway.upstream.on(When::any(), Answer::suspended());
-    clock.advance(66 * 60_000);
-    gateway.upstream.clear_seen();
-    let gateway = gateway.restart().await;
-    gateway.upstream.wait_until(|seen| seen.len() == 1).await.unwrap();
-    eventually("the next probe is planned", async || {
-        gateway.view_of(ONLY).probe.is_some_and(|plan| plan.turn == 2)
-    })
+    together(failures.map(async |failure| {
+        let clock = Clock::manual(NOON_MS);
+        let gateway = Setup::default().keys([ONLY]).clock(&clock).start().await;
+        gateway.upstream.on(When::any(), Answer::key_invalid());
+        Ask::gemini().of(&gateway.gemini()).await;
+        let before = gateway.view_of(ONLY);
+
+        // The keeper looks at the clock at its own time, that of a fresh start at once.
+        gateway.upstream.on(When::any(), failure);
+        clock.advance(66 * 60_000);
+        let gateway = gateway.restart().await;
+        eventually("the next probe is planned", async || {
+            gateway.view_of(ONLY).probe.is_some_and(|plan| plan.turn == 2)
+        })
+        .await;
+
+        let seen = gateway.upstream.seen();
+        assert!(seen[1..].iter().all(|one| one.method == "GET"), "{seen:?}");
+        let after = gateway.view_of(ONLY);
+        assert_eq!((after.standing, after.reason), (before.standing, before.reason));
+        assert_eq!(gateway.buckets_of(ONLY), []);
+        gateway.close().await;
+    }))
     .await;
+}
 
-    let after = gateway.view_of(ONLY);
-    assert_eq!((after.standing, after.reason), (before.standing, before.reason));
-    gateway.close().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_health_check_that_can_only_fail_delays_a_key_and_costs_it_nothing_more() {
+    let failures = [Answer::model_not_found(), Answer::server_error(500), Answer::reset()];
+
+    together(failures.map(async |failure| {
+        let gateway = Setup::default()
+            .keys([ONLY])
+            .set("API_KEY_FAILURE_THRESHOLD", 1)
+            .set("API_KEY_COOL_DOWN_SECONDS", 0.05)
+            .set("CHECK_HEALTH_AFTER_COOL_DOWN", true)
+            .set("CHECK_HEALTH_TIME_INTERVAL_SECONDS", 0.05)
+            .set("MAX_RETRIES", 0)
+            .start()
+            .await;
+        gateway.upstream.on(When::any().path_contains("countTokens"), failure);
+        gateway.upstream.on(When::any().path_contains("generate").times(1), Answer::overloaded());
+
+        Ask::gemini().of(&gateway.gemini()).await;
+        eventually("it may serve", async || {
+            let bucket = gateway.bucket_of(ONLY, MODEL).unwrap();
+            assert_eq!(bucket.level, 1, "no escalation by a check");
+            bucket.state.word() == "ready"
+        })
+        .await;
+
+        let checks = gateway.upstream.seen().len() - 1;
+        assert!((1..=4).contains(&checks), "{checks} checks");
+        Ask::gemini().is_answered(&gateway.gemini()).await;
+        gateway.close().await;
+    }))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

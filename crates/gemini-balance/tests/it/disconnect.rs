@@ -1,6 +1,8 @@
 //! Callers who leave: at whatever point, the upstream is let go at once, nothing stays out, and
 //! the log has exactly one final row.
 
+use std::time::Duration;
+
 use dialect::Dialect;
 use fake_upstream::{Answer, Ending, Fault, Outcome, Point, UsageForm, When};
 use http::Method;
@@ -161,6 +163,67 @@ async fn a_caller_who_leaves_in_mid_stream_has_cost_the_tokens_so_far() {
         assert_eq!((row.status, row.tokens.total), (Some(499), Some(10)), "{form:?} {row:?}");
         gateway.close().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_who_leave_at_any_moment_leave_nothing_behind() {
+    let gateway = Gateway::start().await;
+
+    leave(&gateway, 300).await;
+
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: 10,000 callers who leave"]
+async fn ten_thousand_callers_who_leave_cost_no_memory() {
+    let gateway = Gateway::start().await;
+
+    let mut held_kib = Vec::new();
+    for _ in 0..10 {
+        leave(&gateway, 1_000).await;
+        gateway.idle().await;
+        gateway.upstream.clear_seen();
+        held_kib.push(memory_kib());
+    }
+
+    let (half, end) = (held_kib[4], held_kib[9]);
+    assert!(end <= half + 4 * 1024, "{held_kib:?} KiB");
+    gateway.close().await;
+}
+
+/// Lets so many callers come and leave, each at a moment of its own within an answer's life.
+async fn leave(gateway: &Gateway, callers: usize) {
+    const AT_ONCE: usize = 25;
+    gateway.upstream.on(When::any(), Answer::paced(4, 2));
+    let mut asking = JoinSet::new();
+    for number in 0..callers {
+        if asking.len() == AT_ONCE {
+            asking.join_next().await.unwrap().unwrap();
+        }
+        let form = Form::ALL[number % Form::ALL.len()];
+        let client = gateway.client(form).with("content-type", "application/json");
+        // Anything between nothing and more than an answer takes, in no order.
+        let patience = Duration::from_micros(number as u64 * 7_919 % 20_000);
+        asking.spawn(async move {
+            let reading = async {
+                let body = form.body("hello").to_string();
+                client.open(Method::POST, form.path(), body).await.collect().await
+            };
+            // Whether there was time for the whole answer does not matter.
+            drop(tokio::time::timeout(patience, reading).await);
+        });
+    }
+    while let Some(asked) = asking.join_next().await {
+        asked.unwrap();
+    }
+}
+
+/// How much memory this process holds, in KiB.
+fn memory_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let (_, rest) = status.split_once("VmRSS:").unwrap();
+    rest.split_whitespace().next().unwrap().parse().unwrap()
 }
 
 /// The upstream has seen its connection close behind two events.

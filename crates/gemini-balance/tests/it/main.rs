@@ -13,6 +13,11 @@
     clippy::large_futures,
     reason = "the future of a test is polled once, on a stack of its own"
 )]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "long runs show how they go, and a test that a machine cannot run says so"
+)]
 
 mod support;
 
@@ -30,10 +35,14 @@ mod cooldown;
 mod credentials;
 mod disconnect;
 mod drain;
+mod elsewhere;
+mod exhaustion;
 mod health;
 mod hostile_values;
+mod http_edge;
 mod limits;
 mod live_flood;
+mod memory;
 mod outbound_proxy;
 mod paths_and_credentials;
 mod pool_rows;
@@ -46,5 +55,6 @@ mod storage;
 mod streaming;
 mod sudden_death;
 mod ten_keys;
+mod tls;
 mod trouble;
 mod upstream_faults;

@@ -264,7 +264,7 @@ async fn a_fault_of_the_upstream_is_counted_and_the_next_try_serves() {
         ("reset", Answer::reset(), Rests::NothingYet),
         ("close", Answer::close(), Rests::NothingYet),
         ("reset behind the status line", half_a_head, Rests::NothingYet),
-        ("redirect", Answer::redirect(302, "http://127.0.0.1:1/"), Rests::NothingYet),
+        ("redirect", Answer::redirect(302, "http://127.0.0.1:1/"), Rests::Nothing),
     ])
     .await;
 }

@@ -3,7 +3,7 @@
 use fake_upstream::{Answer, When};
 
 use crate::support::leaks::files;
-use crate::support::{Ask, MODEL, Setup};
+use crate::support::{Ask, MODEL, Setup, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_keeps_keys_their_states_users_and_the_log() {
@@ -35,6 +35,29 @@ async fn a_restart_keeps_keys_their_states_users_and_the_log() {
     let admin = gateway.admin().await;
     let users = admin.get("/api/auth_keys").await.json();
     assert_eq!((&users[0]["alias"], &users[0]["call_count"]), (&"alice".into(), &5.into()));
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_learnt_while_the_database_was_locked_is_stored_when_it_is_free() {
+    let gateway = Setup::default().keys(["the-only-key"]).start().await;
+    let path = gateway.directory.path().join("data/gemini-balance.db");
+    let other = rusqlite::Connection::open(path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    gateway.upstream.on(When::any(), Answer::quota_per_day(22));
+
+    let refused = Ask::gemini().of(&gateway.gemini()).await;
+    let app = gateway.app();
+    eventually("writing has failed", async || app.journal.counts().failures > 1).await;
+    other.execute_batch("ROLLBACK").unwrap();
+
+    assert_eq!(refused.status, 429, "requests do not notice");
+    eventually("all is stored", async || {
+        let count = |sql| other.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        count("SELECT count(*) FROM budgets WHERE state = 'exhausted_today'") == 1
+            && count("SELECT count(*) FROM request_logs") == 1
+    })
+    .await;
     gateway.close().await;
 }
 

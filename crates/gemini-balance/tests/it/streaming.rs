@@ -1,6 +1,8 @@
 //! Streams that break, stop, fail or begin late: what came is passed on, and how it ended is said
 //! once, in the caller's dialect.
 
+use std::time::{Duration, Instant};
+
 use dialect::Dialect;
 use fake_upstream::{Answer, Ending, Fault, Options, Outcome, Point, Step, UsageForm, When};
 use gemini_balance::store::log_pages::LogEntry;
@@ -14,21 +16,85 @@ fn metered() -> Options {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_that_is_cut_between_two_events_ends_with_one_error_event() {
+async fn a_stream_that_is_cut_between_two_events_ends_with_one_error_event_unless_it_was_finished()
+{
     let gateway = Gateway::start().await;
 
     for form in Form::EVENTS {
         let whole = events(&gateway, form).await;
-        for count in 1..whole.len() {
+        for count in 1..=whole.len() {
             for ending in [Ending::Close, Ending::Reset] {
                 let cut = Fault::Cut { at: Point::Events(count), ending };
                 let (reply, row) = broken(&gateway, form, Answer::from(metered()).with(cut)).await;
 
-                let tail = without(&reply, &whole[..count].concat());
-                assert_error_event(&gateway, form, tail, 502, "upstream_broke");
-                check_row(&row, "answer_cut");
+                let body = whole[..count].concat();
+                let tail = without(&reply, &body);
+                if is_finish(&body) {
+                    assert_eq!((tail, reply.is_cut), ("", false), "{form:?}");
+                    check_whole(&gateway, &row);
+                } else {
+                    assert_error_event(&gateway, form, tail, 502, "upstream_broke");
+                    check_row(&row, "answer_cut");
+                }
             }
         }
+    }
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_only_forgets_to_end_is_whole_at_the_idle_limit() {
+    together(Form::EVENTS.map(async |form| {
+        let gateway = Setup::default().set("STREAM_IDLE_TIMEOUT_SECONDS", 0.6).start().await;
+        let whole = events(&gateway, form).await;
+        let stall = Fault::Cut { at: Point::Events(whole.len()), ending: Ending::Stall };
+        let (reply, row) = broken(&gateway, form, Answer::from(metered()).with(stall)).await;
+
+        assert_eq!((without(&reply, &whole.concat()), reply.is_cut), ("", false), "{form:?}");
+        check_whole(&gateway, &row);
+        let count = whole.len() as u64;
+        gateway.upstream.wait_until(|seen| is_left_after(seen, count)).await.unwrap();
+        gateway.close().await;
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_cut_behind_its_own_error_event_gets_no_second_one() {
+    let gateway = Gateway::start().await;
+
+    for form in [Form::ChatUsageStream, Form::GenerateStream] {
+        for ending in [Ending::Close, Ending::Reset] {
+            let answer = Answer::error_event_after(2, 503);
+            let cut = answer.with(Fault::Cut { at: Point::Events(3), ending });
+            let (reply, row) = broken(&gateway, form, cut).await;
+
+            assert_eq!(reply.text().matches("\"error\"").count(), 1, "{}", reply.text());
+            assert_eq!(row.error_kind.as_deref(), Some("upstream_error"));
+        }
+    }
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_inside_a_line_end_leaves_the_error_event_to_itself_for_every_reader() {
+    let gateway = Gateway::start().await;
+    let form = Form::GenerateStream;
+    let whole = events(&gateway, form).await;
+    assert!(whole[1].ends_with("\r\n\r\n"));
+
+    for missing in 1..=4 {
+        let at = Point::Inside { events: 1, bytes: whole[1].len() - missing };
+        let cut = Answer::from(metered()).with(Fault::Cut { at, ending: Ending::Reset });
+        let (reply, row) = broken(&gateway, form, cut).await;
+
+        let text = reply.text();
+        let events = events_at_line_ends(&text);
+        assert_eq!(events.len(), 3, "{missing}: {text:?}");
+        assert_eq!(events[1].trim_end(), whole[1].trim_end(), "{missing}");
+        let error = events[2].strip_prefix("data: ").unwrap();
+        gateway.assert_error_body(error, form.dialect(), 502, "upstream_broke");
+        check_row(&row, "answer_cut");
     }
     gateway.close().await;
 }
@@ -39,7 +105,7 @@ async fn a_stream_that_is_cut_inside_an_event_still_ends_with_one_error_event() 
 
     for form in Form::EVENTS {
         let whole = events(&gateway, form).await;
-        for bytes in [1, 5, 6, 20, whole[1].len() - 2] {
+        for bytes in [1, 5, 6, 20] {
             let cut = Fault::Cut { at: Point::Inside { events: 1, bytes }, ending: Ending::Reset };
             let (reply, row) = broken(&gateway, form, Answer::from(metered()).with(cut)).await;
 
@@ -103,14 +169,42 @@ async fn a_stream_that_only_its_connection_ends_is_not_taken_for_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_may_last_longer_than_every_limit_while_it_lives() {
+    let forms = [&Form::EVENTS[..], &[Form::GenerateArray]].concat();
+    let alive = Options { chunks: 12, pace_ms: 200, ..metered() };
+
+    together(forms.into_iter().map(async |form| {
+        let gateway = Setup::default()
+            .set("REQUEST_TIMEOUT_SECONDS", 1)
+            .set("ATTEMPT_TIMEOUT_SECONDS", 1)
+            .set("STREAM_IDLE_TIMEOUT_SECONDS", 1.5)
+            .set("KEY_IN_USE_TIMEOUT_SECONDS", 1)
+            .start()
+            .await;
+        let began = Instant::now();
+        let (reply, row) = broken(&gateway, form, alive.clone().into()).await;
+
+        assert!(Duration::from_secs(2) < began.elapsed());
+        assert!(is_finish(&reply.text()) && !reply.text().contains("error"), "{}", reply.text());
+        check_whole(&gateway, &row);
+        assert_eq!(gateway.app().pool.leases_taken_back(), 0, "it was never stuck");
+        gateway.close().await;
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_falls_silent_is_ended_after_the_idle_limit() {
     together(Form::EVENTS.map(async |form| {
         let gateway = Setup::default().set("STREAM_IDLE_TIMEOUT_SECONDS", 0.6).start().await;
         let whole = events(&gateway, form).await;
         for count in [1, 2] {
             let stall = Fault::Cut { at: Point::Events(count), ending: Ending::Stall };
+            let began = Instant::now();
             let (reply, row) = broken(&gateway, form, Answer::from(metered()).with(stall)).await;
 
+            let took = began.elapsed();
+            assert!(0.6 <= took.as_secs_f64() && took.as_secs_f64() < 3.0, "{took:?}");
             let tail = without(&reply, &whole[..count].concat());
             assert_error_event(&gateway, form, tail, 504, "upstream_timeout");
             check_row(&row, "stream_idle");
@@ -189,6 +283,10 @@ async fn a_stream_counts_as_whole_when_it_says_that_it_is() {
         check(form, Answer::usage(UsageForm::Extra), None).await;
         check(form, Answer::usage(UsageForm::Never), None).await;
     }
+    let too_long = Fault::Length { difference: 10 };
+    let (reply, row) =
+        broken(&gateway, Form::GenerateStream, Answer::from(metered()).with(too_long)).await;
+    assert!(row.is_success && !reply.is_cut && !reply.text().contains("error"), "{row:?}");
     check(Form::GenerateStream, Answer::blocked("SAFETY"), None).await;
     check(Form::GenerateStream, Answer::no_finish_reason(), Some("stream_incomplete")).await;
     check(Form::ChatUsageStream, Answer::no_finish_reason(), None).await;
@@ -201,10 +299,12 @@ async fn a_stream_counts_as_whole_when_it_says_that_it_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_declared_length_does_not_keep_an_error_event_out() {
     let gateway = Gateway::start().await;
+    let decorations = vec![fake_upstream::Decoration::NoDone];
+    let endless = Options { finish: false, decorations, ..metered() };
 
     for form in Form::EVENTS {
         for missing in [10, 100_000] {
-            let answer = Answer::from(metered()).with(Fault::Length { difference: missing });
+            let answer = Answer::from(endless.clone()).with(Fault::Length { difference: missing });
             let (reply, row) = broken(&gateway, form, answer).await;
 
             assert!(!reply.is_cut);
@@ -246,6 +346,41 @@ async fn a_stream_that_pauses_gets_heartbeats_between_its_events() {
         let beat = std::str::from_utf8(form.dialect().heartbeat()).unwrap();
         assert!(reply.body.len() > plain.body.len(), "{form:?}: {}", reply.text());
         assert_eq!(reply.events(), plain.events(), "{form:?}: {beat:?} only between events");
+        gateway.close().await;
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_heartbeat_gets_into_an_event_or_a_line_end() {
+    let head = Step::Head {
+        status: 200,
+        headers: vec![("content-type".to_owned(), "text/event-stream".to_owned())],
+    };
+    let finish = r#"{"candidates":[{"finishReason":"STOP"}],"choices":[{"finish_reason":"stop"}]}"#;
+    let pieces = [
+        "data: {\"candidates\":[],\"choices\":[{\"delta\":{\"content\":\"a",
+        "b\"}}]}",
+        "\r",
+        "\n\r",
+        &format!("\ndata: {finish}"),
+        "\r\n\r\n",
+    ];
+    let mut steps = vec![head];
+    for piece in pieces {
+        let chunk = Step::Chunk(piece.to_owned().into());
+        steps.extend([chunk, Step::Flush, Step::Wait { ms: 120 }]);
+    }
+
+    together(Form::EVENTS.map(async |form| {
+        let gateway = Setup::default().set("HEARTBEAT_SECONDS", 0.03).start().await;
+        let (reply, row) = broken(&gateway, form, Answer::steps(steps.clone())).await;
+
+        let beat = str::from_utf8(form.dialect().heartbeat()).unwrap();
+        let text = reply.text();
+        let rest = without(&reply, &pieces.concat());
+        assert!(rest.replace(beat, "").is_empty(), "only behind the last event: {text:?}");
+        assert!(row.is_success, "{row:?}");
         gateway.close().await;
     }))
     .await;
@@ -357,6 +492,32 @@ fn check_row(row: &LogEntry, error: &str) {
     assert!(row.is_final && !row.is_success && row.is_stream);
     assert_eq!(row.status, Some(200));
     assert_eq!(row.tokens.total, Some(10), "{row:?}");
+}
+
+/// A whole stream is one row of success, and no key is blamed.
+fn check_whole(gateway: &Gateway, row: &LogEntry) {
+    assert!(row.is_success && row.is_final && row.is_stream, "{row:?}");
+    assert!(row.tokens.total.is_some(), "{row:?}");
+    for (_, view) in gateway.app().pool.views() {
+        assert_eq!((view.word(), view.buckets.len()), ("active", 0), "no key is blamed");
+    }
+}
+
+/// The events as `@google/genai` finds them: up to the first of three pairs of line ends, and
+/// without a look at single lines.
+fn events_at_line_ends(text: &str) -> Vec<&str> {
+    let mut events = Vec::new();
+    let mut rest = text;
+    while let Some((at, end)) = ["\n\n", "\r\r", "\r\n\r\n"]
+        .into_iter()
+        .filter_map(|end| rest.find(end).map(|at| (at, end)))
+        .min_by_key(|(at, _)| *at)
+    {
+        events.push(&rest[..at]);
+        rest = &rest[at + end.len()..];
+    }
+    assert_eq!(rest, "", "behind the last event");
+    events
 }
 
 fn is_finish(text: &str) -> bool {

@@ -136,7 +136,12 @@ async fn storm(answer: Answer) -> Gateway {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn retries_stay_within_their_budget_when_everything_fails() {
-    for answer in [Answer::overloaded(), Answer::reset(), Answer::rate_limited_bare()] {
+    let limited_keys = u16::try_from(KEYS.len()).unwrap();
+    for (answer, tries_max) in [
+        (Answer::overloaded(), 3),
+        (Answer::reset(), 3),
+        (Answer::rate_limited_bare(), 3 + limited_keys),
+    ] {
         let gateway = storm(answer).await;
 
         // The clock stands still: a fifth of the requests, and one second's ten. The first
@@ -145,6 +150,7 @@ async fn retries_stay_within_their_budget_when_everything_fails() {
         assert!(200 <= seen && seen <= 200 + 40 + 10 + KEYS.len(), "{seen} requests");
         let rows = gateway.rows().await;
         assert_eq!(rows.len(), seen, "one row for each try");
+        assert!(rows.iter().all(|row| row.attempt <= tries_max), "{rows:?}");
         assert_eq!(rows.iter().filter(|row| row.is_final).count(), 200);
         assert_nobody_rests(&gateway);
         gateway.close().await;

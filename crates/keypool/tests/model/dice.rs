@@ -42,7 +42,8 @@ impl Dice {
             10..12 => Verdict::Blameless,
             12..16 => Verdict::Cooling { wait_ms: self.below(30_000) },
             16..22 => Verdict::RateLimited,
-            22..33 => Verdict::Faulty,
+            22..30 => Verdict::Faulty,
+            30..33 => Verdict::Unreached,
             33..35 => {
                 let until = now.plus_millis(self.below(7_200_000));
                 Verdict::ExhaustedUntil { until }

@@ -258,7 +258,9 @@ impl Naive {
         let id = lease.id.key;
         let (symptom, suspicion) = match verdict {
             Verdict::Blameless => (None, None),
-            Verdict::Faulty => (Some(Symptom::Faulty), Some(TroubleKind::Faulty)),
+            Verdict::Faulty | Verdict::Unreached => {
+                (Some(Symptom::Faulty), Some(TroubleKind::Faulty))
+            }
             Verdict::RateLimited => (Some(Symptom::RateLimited), Some(TroubleKind::RateLimited)),
             _ => (Some(Symptom::Other), None),
         };
@@ -285,7 +287,7 @@ impl Naive {
             })
         };
         match verdict {
-            Verdict::Blameless => {}
+            Verdict::Blameless | Verdict::Unreached => {}
             Verdict::Healthy => {
                 let credit = self.broke_until(&scope).map(|until| NoCredit { until, level: 0 });
                 self.set_credit(&scope, credit);

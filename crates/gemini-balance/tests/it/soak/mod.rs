@@ -3,7 +3,6 @@
 //!
 //! `cargo xtask soak [MINUTES]` runs it with the release build and shows its progress.
 
-#![expect(clippy::print_stdout, reason = "a long run shows how it is going")]
 #![expect(clippy::disallowed_methods, reason = "how long is said from outside, as is no setting")]
 
 mod callers;
@@ -124,6 +123,7 @@ impl Run {
             ("PASSWORD", PASSWORD),
             ("WORKERS", "2"),
             ("METRICS_PUBLIC", "true"),
+            ("LOG_LEVEL", "INFO"),
             ("LOG_FILE_DIR", "logs"),
             ("LOG_FILE_MAX_MB", "1"),
             ("BODY_LIMIT_MB", "1"),

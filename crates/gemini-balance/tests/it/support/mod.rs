@@ -19,8 +19,8 @@ pub(crate) use canary::{Canaries, Kind};
 pub(crate) use client::{Client, Reply, Stream};
 pub(crate) use form::{Form, MODEL};
 pub(crate) use gateway::{Gateway, PASSWORD, Setup};
-pub(crate) use spoken::Spoken;
-pub(crate) use wire::Wire;
+pub(crate) use spoken::{DEFECT, Spoken};
+pub(crate) use wire::{Wire, statuses};
 
 use std::task::Poll;
 use std::time::Duration;

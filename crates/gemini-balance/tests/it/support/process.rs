@@ -28,7 +28,6 @@ const SERVES: &str = "serves on http://";
 const PROGRAM: &str = "GEMINI_BALANCE_PROGRAM";
 
 /// Where the program is.
-#[expect(clippy::disallowed_methods, reason = "which build is tried is no setting of the program")]
 fn program() -> OsString {
     std::env::var_os(PROGRAM).unwrap_or_else(|| env!("CARGO_BIN_EXE_gemini-balance").into())
 }
@@ -140,7 +139,7 @@ impl Process {
         if ended { Some(self.exit().await) } else { None }
     }
 
-    /// Its number among the processes of the system.
+    /// Its number in the system.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -148,6 +147,31 @@ impl Process {
     pub(crate) fn signal(&self, name: &str) {
         let id = self.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
+    /// How long it has kept a processor busy.
+    pub(crate) fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        let ticks: u64 = fields[11..=12].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+        // A tick has been a hundredth of a second for as long as Linux has shown it.
+        Duration::from_millis(ticks * 10)
+    }
+
+    /// How much memory it holds, in KiB, and the most it has held since
+    /// [`Process::forget_peak_memory`].
+    pub(crate) fn memory_kib(&self) -> (u64, u64) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let figure = |name: &str| {
+            let (_, rest) = status.split_once(name).unwrap();
+            rest.split_whitespace().next().unwrap().parse().unwrap()
+        };
+        (figure("VmRSS:"), figure("VmHWM:"))
+    }
+
+    /// Begins a new measurement of the most memory held.
+    pub(crate) fn forget_peak_memory(&self) {
+        std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5").unwrap();
     }
 
     /// Waits for its end; its output is complete then.

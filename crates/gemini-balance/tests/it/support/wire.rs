@@ -1,6 +1,7 @@
 //! A connection of bare bytes, for what no HTTP client would send.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
@@ -67,6 +68,51 @@ impl Wire {
         self.text()
     }
 
+    /// Sends bytes and expects the peer to take them all.
+    pub(crate) async fn send_whole(&mut self, bytes: impl AsRef<[u8]>) {
+        assert!(self.is_taken(bytes).await, "the peer has had enough");
+    }
+
+    /// Whether the peer takes all these bytes.
+    pub(crate) async fn is_taken(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        let sending = tokio::time::timeout(PATIENCE, self.stream.write_all(bytes.as_ref()));
+        sending.await.expect("the peer takes nothing more").is_ok()
+    }
+
+    /// Sends byte by byte with a pause before each until the peer closes, and returns everything
+    /// received; when all is sent, nothing more comes.
+    pub(crate) async fn drip(mut self, bytes: impl AsRef<[u8]>, pause: Duration) -> String {
+        let (mut reader, mut writer) = self.stream.split();
+        let dripping = async {
+            for byte in bytes.as_ref() {
+                tokio::time::sleep(pause).await;
+                drop(writer.write_all(&[*byte]).await);
+            }
+            std::future::pending::<()>().await;
+        };
+        let talking = async {
+            tokio::select! {
+                _ = reader.read_to_end(&mut self.received) => {}
+                () = dripping => {}
+            }
+        };
+        let ended = tokio::time::timeout(PATIENCE, talking).await;
+        ended.expect("the peer keeps the connection open");
+        self.text()
+    }
+
+    /// Sends everything while it reads until the peer closes, and returns everything received.
+    pub(crate) async fn exchange(mut self, bytes: impl AsRef<[u8]>) -> String {
+        let (mut reader, mut writer) = self.stream.split();
+        let talking = async {
+            // A reset is an end as well.
+            tokio::join!(reader.read_to_end(&mut self.received), writer.write_all(bytes.as_ref()))
+        };
+        let ended = tokio::time::timeout(PATIENCE, talking).await;
+        drop(ended.expect("the peer keeps the connection open"));
+        self.text()
+    }
+
     fn text(&self) -> String {
         String::from_utf8_lossy(&self.received).into_owned()
     }
@@ -76,4 +122,10 @@ impl Wire {
         // A reset is an end as well.
         reading.await.expect("nothing came in time").is_ok_and(|count| count > 0)
     }
+}
+
+/// The statuses of all answers in what came, in order.
+pub(crate) fn statuses(answers: &str) -> Vec<u16> {
+    let heads = answers.split("HTTP/1.").skip(1);
+    heads.filter_map(|head| head.get(2..5)?.parse().ok()).collect()
 }

@@ -1,0 +1,52 @@
+//! What people and metrics see of the pool.
+
+use std::sync::Arc;
+
+use keypool::{Counts, KeyId, KeyView, Trouble};
+
+use super::{KeyPool, ServiceKey};
+
+impl KeyPool {
+    /// The key behind an id.
+    pub fn key(&self, id: KeyId) -> Option<Arc<ServiceKey>> {
+        self.state.lock().keys.get(&id).cloned()
+    }
+
+    /// What a person sees of one key.
+    pub fn view(&self, id: KeyId) -> Option<KeyView> {
+        let now = self.now();
+        self.state.lock().pool.view(id, now)
+    }
+
+    /// What a person sees of all keys, with the keys themselves.
+    pub fn views(&self) -> Vec<(Arc<ServiceKey>, KeyView)> {
+        let now = self.now();
+        let state = self.state.lock();
+        let views = state.pool.views(now);
+        views
+            .into_iter()
+            .filter_map(|view| Some((Arc::clone(state.keys.get(&view.id)?), view)))
+            .collect()
+    }
+
+    /// How many keys are in which state.
+    pub fn counts(&self) -> Counts {
+        let now = self.now();
+        self.state.lock().pool.counts(now)
+    }
+
+    /// How many requests wait in line for a key.
+    pub fn waiting(&self) -> usize {
+        self.state.lock().line.len()
+    }
+
+    /// How many leases were taken back because nothing moved under them.
+    pub fn leases_taken_back(&self) -> u64 {
+        self.state.lock().leases_taken_back
+    }
+
+    /// The trouble that many keys share, if there is one.
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.state.lock().pool.trouble()
+    }
+}
