@@ -183,28 +183,19 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn permits_go_to_the_first_who_stayed_and_none_is_lost() {
-        crowd(20_000, 20);
-    }
-
-    #[tokio::test(start_paused = true)]
-    #[ignore = "long: 100,000 rounds with 100 waiters"]
-    async fn permits_go_to_the_first_of_a_hundred_who_stayed_and_none_is_lost() {
-        crowd(100_000, 100);
-    }
-
-    /// Comes, leaves and ends at random, many times over, at a limit of 3.
-    fn crowd(rounds: usize, waiters_max: usize) {
         const LIMIT: usize = 3;
+        const ROUNDS: usize = 100_000;
+        const WAITERS_MAX: usize = 100;
         let admission = Admission::new(LIMIT, Duration::from_secs(5));
         let mut dice = Dice(1);
         // In the order in which they came.
         let mut waiting = VecDeque::new();
         let mut held = Vec::new();
-        for _ in 0..rounds {
+        for _ in 0..ROUNDS {
             // Several things happen before anybody notices.
             for _ in 0..=dice.below(3) {
                 match dice.below(4) {
-                    0 | 1 if waiting.len() < waiters_max => {
+                    0 | 1 if waiting.len() < WAITERS_MAX => {
                         // Polled more often in one turn than a task of its own would be.
                         waiting.push_back(Box::pin(unconstrained(admission.admit())));
                     }

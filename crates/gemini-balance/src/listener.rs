@@ -2,10 +2,10 @@
 //!
 //! Every worker has its own listener on the same port and its own loop. A connection has a
 //! deadline for its header, a cap on its header block, a limit for a caller that does not read,
-//! some patience for one that is still sending when it is refused, and an end when the shutdown
-//! begins. While the last requests end, newcomers are still let in:
-//! a load balancer must hear that the gateway is leaving, and a caller is told to come again.
-//! Running out of descriptors pauses accepting instead of spinning or dying.
+//! some patience with one that still sends when it is refused, and an end when the shutdown
+//! begins. While the last requests end, newcomers are still let in: a load balancer must hear that
+//! the gateway is leaving, and a caller is told to come again. Running out of descriptors pauses
+//! accepting instead of spinning or dying.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

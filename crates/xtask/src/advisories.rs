@@ -13,8 +13,9 @@ use crate::{
     workspace,
 };
 
-/// The copy, unless the variable `ADVISORIES` names another.
+/// The copy, unless [`VARIABLE`] names another.
 const COPY: &str = "crates/xtask/advisories.txt";
+const VARIABLE: &str = "ADVISORIES";
 const HEAD: &str = "# RustSec as of ";
 const BETWEEN_RANGES: &str = " | ";
 
@@ -38,7 +39,12 @@ pub(crate) struct Advisory {
 
 /// Where the copy is looked for.
 pub(crate) fn path() -> PathBuf {
-    workspace::root().join(env::var_os("ADVISORIES").unwrap_or_else(|| COPY.into()))
+    workspace::root().join(env::var_os(VARIABLE).unwrap_or_else(|| COPY.into()))
+}
+
+/// Whether there is a copy, or somebody has said that there is.
+pub(crate) fn should_be_there() -> bool {
+    env::var_os(VARIABLE).is_some() || path().is_file()
 }
 
 /// Makes the copy from a checkout of RustSec's database.

@@ -41,7 +41,7 @@ pub(crate) fn audit() -> Outcome {
     let mut findings = licences::findings(&allowed)?;
     findings.extend(npm::findings(&read(npm::LOCK)?, &allowed));
     let copy = advisories::path();
-    if copy.is_file() {
+    if advisories::should_be_there() {
         findings.extend(known(&copy, &rules)?);
     } else {
         println!(
@@ -64,7 +64,8 @@ pub(crate) fn audit() -> Outcome {
 /// Holds the lock files against the copy of the advisories. An old copy is worth a warning only:
 /// nobody's checkout breaks because time has passed.
 fn known(copy: &Path, rules: &str) -> Outcome<Vec<String>> {
-    let advisories = Advisories::parse(&fs::read_to_string(copy)?)?;
+    let text = fs::read_to_string(copy).map_err(|error| format!("{}: {error}", copy.display()))?;
+    let advisories = Advisories::parse(&text)?;
     let today = today()?;
     let made = day(&advisories.day).ok_or("the day of the copy is no day")?;
     if today > made + COPY_DAYS_MAX {

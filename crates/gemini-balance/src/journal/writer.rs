@@ -59,12 +59,13 @@ fn write(shared: &Shared, store: &Store, batch: &Arc<[LogRow]>, report: &mut Rep
     let mut wait = RETRY_WAIT_MIN;
     loop {
         let outcome = store.insert_log_rows(Arc::clone(batch));
-        let mut state = shared.state.lock();
+        let backlog = shared.state.lock().backlog();
         let Err(error) = outcome else {
-            report.success(&state);
-            return state.written(batch.len());
+            report.success(backlog);
+            return shared.state.lock().written(batch.len());
         };
-        report.failure(&error, &state);
+        report.failure(&error, backlog);
+        let mut state = shared.state.lock();
         state.counts.failures = state.counts.failures.saturating_add(1);
         // Dropping them answers those who wait for these rows.
         state.flushes.clear();
@@ -105,6 +106,11 @@ fn is_over(
 }
 
 impl State {
+    fn backlog(&self) -> Backlog {
+        let rows_waiting = self.taken + self.waiting.len();
+        Backlog { rows_waiting, rows_dropped: self.counts.dropped }
+    }
+
     fn written(&mut self, rows: usize) {
         self.taken = 0;
         self.counts.written += rows as u64;
@@ -128,6 +134,14 @@ impl State {
     }
 }
 
+/// What has not been written.
+#[derive(Debug, Clone, Copy)]
+struct Backlog {
+    rows_waiting: usize,
+    /// Since the start.
+    rows_dropped: u64,
+}
+
 /// Says that something lasts without saying it every time.
 #[derive(Debug, Default)]
 struct Report {
@@ -135,37 +149,35 @@ struct Report {
     /// Whether the last thing said was that rows cannot be written.
     is_failure_said: bool,
     /// Dropped rows that were spoken of.
-    dropped: u64,
+    rows_dropped: u64,
 }
 
 impl Report {
-    fn failure(&mut self, error: &StoreError, state: &State) {
+    fn failure(&mut self, error: &StoreError, backlog: Backlog) {
         if !self.is_due() {
             return;
         }
+        let Backlog { rows_waiting, rows_dropped } = backlog;
         tracing::warn!(
-            %error,
-            rows_waiting = state.taken + state.waiting.len(),
-            rows_dropped = state.counts.dropped,
-            "the request log cannot be written, trying again"
+            %error, rows_waiting, rows_dropped, "the request log cannot be written, trying again"
         );
         self.is_failure_said = true;
-        self.dropped = state.counts.dropped;
+        self.rows_dropped = rows_dropped;
     }
 
-    fn success(&mut self, state: &State) {
-        let dropped = state.counts.dropped;
+    fn success(&mut self, backlog: Backlog) {
+        let rows_dropped = backlog.rows_dropped;
         if std::mem::take(&mut self.is_failure_said) {
-            tracing::info!(rows_dropped = dropped, "the request log is written again");
-        } else if self.dropped < dropped && self.is_due() {
+            tracing::info!(rows_dropped, "the request log is written again");
+        } else if self.rows_dropped < rows_dropped && self.is_due() {
             tracing::warn!(
-                rows_dropped = dropped,
+                rows_dropped,
                 "requests end faster than the request log can be written; some have no row"
             );
         } else {
             return;
         }
-        self.dropped = dropped;
+        self.rows_dropped = rows_dropped;
     }
 
     fn is_due(&mut self) -> bool {

@@ -119,3 +119,112 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use keypool::{KeyId, KeyRecord, Policy, Verdict};
+    use tracing_subscriber::layer::{Context, SubscriberExt};
+    use tracing_subscriber::{Layer, Registry};
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::config::Config;
+    use crate::pool::{ServiceKey, policy};
+    use crate::secret::Secret;
+    use crate::store::tests::TestStore;
+
+    const MINUTE_MS: u32 = 60_000;
+
+    #[tokio::test]
+    async fn a_stream_of_two_hours_is_never_stuck_and_one_that_stops_is_after_its_time() {
+        let clock = Clock::manual(1_800_043_200_000);
+        let pool = pool(&clock);
+        let lease = pool.lease_key(KeyId(1), "m").unwrap();
+
+        for _ in 0..120 {
+            clock.advance(MINUTE_MS);
+            lease.touch(clock.monotonic_ms());
+            pool.pass_time();
+        }
+        assert_eq!(pool.counts().leases, 1);
+        clock.advance(5 * MINUTE_MS);
+        pool.pass_time();
+        assert_eq!(pool.counts().leases, 1);
+        clock.advance(1);
+        pool.pass_time();
+
+        assert_eq!((pool.counts().leases, pool.leases_taken_back()), (0, 1));
+        drop(lease);
+        assert_eq!(pool.counts().leases, 0, "a late return changes nothing");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_refuses_is_asked_again_and_again_and_complained_of_seldom() {
+        let complaints = Arc::<AtomicUsize>::default();
+        let ear = Registry::default().with(Complaints(Arc::clone(&complaints)));
+        let _listening = tracing::subscriber::set_default(ear);
+        let store = TestStore::new();
+        store.close().await;
+        let pool = pool(&Clock::manual(0));
+        let lifecycle = Lifecycle::default();
+        let remembering = remember(Arc::clone(&pool), (*store).clone(), lifecycle.clone());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(remembering);
+        pool.lease_key(KeyId(1), "m").unwrap().settle(Verdict::Cooling { wait_ms: 7_000 }, "");
+
+        for spans in 1..=60 {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            let said = complaints.load(Ordering::Relaxed);
+            assert!(0 < said && said <= spans, "{said} lines in {spans}0 seconds");
+        }
+        let began = tokio::time::Instant::now();
+        lifecycle.end_drain();
+        tasks.join_next().await.unwrap().unwrap();
+
+        assert_eq!(began.elapsed(), Duration::ZERO, "the end does not wait for the next attempt");
+    }
+
+    #[test]
+    fn a_lease_is_not_stuck_while_its_request_may_still_be_waited_for() {
+        let idle_ms_max = |settings: [(&str, &str); 3]| {
+            let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let directory = tempfile::tempdir().unwrap();
+            let config = Config::load(settings.into_iter(), directory.path()).unwrap();
+            policy(&config).lease_idle_ms_max
+        };
+        let [key, request, idle] = [
+            "KEY_IN_USE_TIMEOUT_SECONDS",
+            "REQUEST_TIMEOUT_SECONDS",
+            "STREAM_IDLE_TIMEOUT_SECONDS",
+        ];
+
+        assert_eq!(idle_ms_max([(key, "300"), (request, "120"), (idle, "120")]), 300_000);
+        assert_eq!(idle_ms_max([(key, "300"), (request, "900"), (idle, "600")]), 1_500_000);
+    }
+
+    /// A pool with one key.
+    fn pool(clock: &Clock) -> Arc<KeyPool> {
+        let pool = KeyPool::new(Policy::default(), 1, clock.clone());
+        let key = ServiceKey {
+            id: KeyId(1),
+            brief: String::new(),
+            identifier: String::new(),
+            secret: Secret::new("service-key-1".to_owned()),
+        };
+        pool.add(key, KeyRecord::new(KeyId(1), pool.now()));
+        pool
+    }
+
+    /// Counts warnings and worse.
+    struct Complaints(Arc<AtomicUsize>);
+
+    impl<S: tracing::Subscriber> Layer<S> for Complaints {
+        fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+            if *event.metadata().level() <= tracing::Level::WARN {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}

@@ -155,7 +155,8 @@ impl Relay {
             let (code, reason) = (failure.kind.code(), failure.message.clone());
             return self.end_with(Some(code), verdict, reason);
         }
-        if seen.is_finished {
+        // An array without its bracket is of no use to its reader, finish reason or not.
+        if seen.is_finished && (self.shape != Some(Shape::JsonArray) || seen.is_complete) {
             return self.end_with(None, Verdict::Healthy, String::new());
         }
         match self.shape {

@@ -176,20 +176,20 @@ struct Tally {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_termination_under_load_fails_no_request_and_loses_no_row() {
-    check_termination(100, 5).await;
+    check_termination(100, 150).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: half a minute"]
 async fn a_termination_among_streams_of_twenty_seconds_fails_no_request_either() {
-    check_termination(200, 130).await;
+    check_termination(200, 4_000).await;
 }
 
-/// Ends a gateway under streams of so many events, six or seven a second, and eight callers who
-/// ask as fast as they can.
-async fn check_termination(stream_count: usize, events: usize) {
+/// Ends a gateway under so many streams, of five events with such pauses, and eight callers who ask
+/// as fast as they can.
+async fn check_termination(stream_count: usize, pause_ms: u64) {
     let upstream = Upstream::start().await.unwrap();
-    upstream.on(When::any().model("gemini-slow"), Answer::paced(events, 150));
+    upstream.on(When::any().model("gemini-slow"), Answer::paced(5, pause_ms));
     let directory = tempfile::tempdir().unwrap();
     let (mut gateway, client) = start(&upstream, directory.path(), &[]).await;
     let mut streams = JoinSet::new();

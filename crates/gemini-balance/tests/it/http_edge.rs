@@ -285,28 +285,29 @@ async fn heads_that_do_not_end_cost_their_connections_and_nobody_else_anything()
     let gateway = Setup::default().set("HEADER_TIMEOUT_SECONDS", 1).start().await;
     let mut slow = JoinSet::new();
     for number in 0..200 {
+        let began = Instant::now();
         let wire = gateway.wire().await;
         let drip =
             if number % 2 == 0 { "GET /health HTTP/1.1\r\nA: ".repeat(10) } else { String::new() };
         slow.spawn(async move {
-            let began = Instant::now();
             let said = wire.drip(drip, Duration::from_millis(50)).await;
             assert!(said.is_empty(), "{said}");
             began.elapsed()
         });
     }
-    eventually("all are open", async || gateway.app().connections.open() == 200).await;
 
-    let mut healthy = 0;
-    while gateway.app().connections.open() >= 200 {
+    let mut lives = Vec::new();
+    while !slow.is_empty() {
         assert_eq!(gateway.ask(Form::Chat).await.status, 200);
-        healthy += 1;
+        while let Some(life) = slow.try_join_next() {
+            lives.push(life.unwrap());
+        }
     }
-    let lives = slow.join_all().await;
 
-    assert!(healthy > 5, "{healthy}");
-    let as_long_as_it_should = |life: &Duration| (0.8..2.0).contains(&life.as_secs_f64());
-    assert!(lives.iter().all(as_long_as_it_should), "{lives:?}");
+    // By design a second; a busy machine gets some more.
+    let (shortest, longest) = (lives.iter().min().unwrap(), lives.iter().max().unwrap());
+    assert!(*shortest > Duration::from_millis(800), "{shortest:?}");
+    assert!(*longest < Duration::from_secs(5), "{longest:?}");
     gateway.close().await;
 }
 

@@ -15,7 +15,6 @@
 )]
 #![expect(
     clippy::print_stdout,
-    clippy::print_stderr,
     reason = "long runs show how they go, and a test that a machine cannot run says so"
 )]
 

@@ -169,6 +169,32 @@ async fn a_stream_that_only_its_connection_ends_is_not_taken_for_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_array_that_only_its_connection_ends_is_whole_with_its_bracket_alone() {
+    let gateway = Gateway::start().await;
+    let form = Form::GenerateArray;
+    let element =
+        r#"{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"totalTokenCount":10}}"#;
+
+    for body in [format!("[{element}"), format!("[{element},\r\n"), format!("[{element}\n]")] {
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n";
+        let steps = [Step::Bytes(format!("{head}{body}").into()), Step::Close];
+        let (reply, row) = broken(&gateway, form, Answer::steps(steps)).await;
+
+        let elements = reply.json();
+        let elements = elements.as_array().unwrap();
+        if body.ends_with(']') {
+            assert_eq!((elements.len(), row.is_success), (1, true), "{row:?}");
+        } else {
+            assert_eq!(elements.len(), 2, "{}", reply.text());
+            let error = elements[1].to_string();
+            gateway.assert_error_body(&error, Dialect::Gemini, 502, "upstream_broke");
+            check_row(&row, "answer_cut");
+        }
+    }
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_may_last_longer_than_every_limit_while_it_lives() {
     let forms = [&Form::EVENTS[..], &[Form::GenerateArray]].concat();
     let alive = Options { chunks: 12, pace_ms: 200, ..metered() };
@@ -319,23 +345,24 @@ async fn a_declared_length_does_not_keep_an_error_event_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_late_stream_begins_with_heartbeats_and_is_whole_all_the_same() {
-    let gateway = Setup::default().set("HEARTBEAT_SECONDS", 0.05).start().await;
-    let late = Options { first_byte_ms: 200, ..metered() };
+    let late = Options { first_byte_ms: 500, ..metered() };
 
-    for form in Form::EVENTS {
+    together(Form::EVENTS.map(async |form| {
+        let gateway = Setup::default().set("HEARTBEAT_SECONDS", 0.05).start().await;
         let whole = events(&gateway, form).await.concat();
         let (reply, row) = broken(&gateway, form, late.clone().into()).await;
 
         assert_eq!(reply.header("content-type"), "text/event-stream");
         assert_eq!(after_heartbeats(form, &reply.text()), whole);
         assert!(row.is_success, "{row:?}");
-    }
-    gateway.close().await;
+        gateway.close().await;
+    }))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_pauses_gets_heartbeats_between_its_events() {
-    let slow = Options { chunks: 2, pace_ms: 200, ..metered() };
+    let slow = Options { chunks: 2, pace_ms: 400, ..metered() };
 
     together(Form::EVENTS.map(async |form| {
         let gateway = Setup::default().set("HEARTBEAT_SECONDS", 0.05).start().await;
@@ -537,7 +564,7 @@ fn after_heartbeats(form: Form, text: &str) -> &str {
 }
 
 fn late_failure(ending: Step) -> Answer {
-    Answer::steps([Step::Wait { ms: 120 }, ending])
+    Answer::steps([Step::Wait { ms: 300 }, ending])
 }
 
 fn late_refusal(status: u16) -> Answer {
@@ -545,5 +572,5 @@ fn late_refusal(status: u16) -> Answer {
     let body: Value = if status == 429 { serde_json::json!([error]) } else { error };
     let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
     let head = Step::Head { status, headers };
-    Answer::steps([Step::Wait { ms: 120 }, head, Step::Bytes(body.to_string().into())])
+    Answer::steps([Step::Wait { ms: 300 }, head, Step::Bytes(body.to_string().into())])
 }

@@ -51,6 +51,7 @@ async fn sudden_death_under_load_costs_only_the_last_moment_of_the_log() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: three minutes"]
+#[expect(clippy::print_stdout, reason = "what it measures is to be seen")]
 async fn a_hundred_sudden_deaths_at_random_moments_cost_no_more() {
     let mut mortal = Mortal::start().await;
 
@@ -72,8 +73,8 @@ async fn a_first_start_that_dies_is_completed_by_the_next() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long: a minute"]
-async fn hundreds_of_first_starts_that_die_are_completed_by_the_next() {
-    check_first_starts(300).await;
+async fn a_hundred_first_starts_that_die_are_completed_by_the_next() {
+    check_first_starts(100).await;
 }
 
 /// First starts that end at random moments, most of them before they serve.

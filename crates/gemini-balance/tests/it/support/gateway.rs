@@ -228,6 +228,11 @@ impl Gateway {
             clock,
         } = self;
         running.shutdown().await;
+        // A program that another test was just starting may have inherited it for a moment.
+        let lock =
+            std::fs::File::open(directory.path().join("data/gemini-balance.db.lock")).unwrap();
+        eventually("nobody holds the lock", async || lock.try_lock().is_ok()).await;
+        drop(lock);
         Stopped { upstream, directory, user_key, canaries, silent_bytes, settings, clock }
     }
 

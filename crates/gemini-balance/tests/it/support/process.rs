@@ -139,7 +139,7 @@ impl Process {
         if ended { Some(self.exit().await) } else { None }
     }
 
-    /// Its number in the system.
+    /// Its number among the processes of the system.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
