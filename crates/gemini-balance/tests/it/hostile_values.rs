@@ -276,9 +276,10 @@ async fn a_credential_in_an_address_is_never_said_however_early_the_request_is_r
         }
     }
     gateway.signal("TERM");
-    // Its end searches what it said, its log file and its database.
     assert!(gateway.exit().await.success());
     assert!(directory.path().join("logs/gemini-balance.log").exists());
+    // Its end searches what it said, its log file and its database.
+    drop(gateway);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,8 +28,9 @@ const LONG_BYTES_MIN: usize = 24;
 pub(super) const KEYS_MAX: usize = 64;
 /// Of a long answer, this much is searched.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
-/// What follows the beginning of a key or token is at least this long.
-const RANDOM_BYTES_MIN: usize = 20;
+/// What follows the beginning of a key or token is at least this long; a shorter run of letters can
+/// stand in a signature by chance.
+const RANDOM_BYTES_MIN: usize = 40;
 /// The settings that are secret.
 const SECRET_SETTINGS: [&str; 4] =
     ["PASSWORD", "SECRET_KEY", "ENCRYPTION_KEY", "CF_AI_AUTHORIZATION_KEY"];
@@ -153,7 +154,7 @@ fn by_form(bytes: &[u8]) -> Vec<(Kind, String)> {
     let is_of_hash = |byte: &u8| !byte.is_ascii_control() && *byte != b' ';
     [
         after(bytes, Kind::UserKey, "gb-", is_of_key),
-        after(bytes, Kind::Token, "eyJ", is_of_token),
+        after(bytes, Kind::Token, "eyJhbGci", is_of_token),
         after(bytes, Kind::PasswordHash, "$argon2", is_of_hash),
     ]
     .concat()
@@ -195,6 +196,11 @@ fn a_secret_is_found_in_every_form_and_what_people_may_see_is_none() {
     check("proxy says canary-password", &["canary-password"]);
     check("Basic dXNlcjpjYW5hcnktcGFzc3dvcmQ", &["dXNlcjpjYW5hcnktcGFzc3dvcmQ"]);
     check(&format!("key {user_key}, "), &[&user_key]);
+    check(
+        &format!("eyJhbGciOi{}.x", "a".repeat(40)),
+        &[&format!("eyJhbGciOi{}.x", "a".repeat(40))],
+    );
+    check("a signature with gb-7ERDKdtvenQSOvSqFSN4VOgA in it", &[]);
     check("AIza...lm01 gb-a1...a1a1 short", &[]);
     assert!(canaries.leaks(user_key.as_bytes(), &[Kind::UserKey]).is_empty());
 }

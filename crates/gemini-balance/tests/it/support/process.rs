@@ -1,6 +1,6 @@
 //! The real program as a process of its own: its output, its signals, its exit code.
 //!
-//! It is at its most talkative unless a test wants otherwise, and when it has ended, nothing
+//! It is at its most talkative unless a test wants otherwise, and when it is dropped, nothing
 //! secret may be in what it said or left on the disk.
 
 use std::ffi::OsString;
@@ -180,7 +180,6 @@ impl Process {
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 self.gathering.drain(..).for_each(|gathering| gathering.join().unwrap());
-                self.check_discreet();
                 return status;
             }
             assert!(began.elapsed() < PATIENCE, "it does not end: {}", self.output());
@@ -209,6 +208,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+        self.gathering.drain(..).for_each(|gathering| drop(gathering.join()));
         if !std::thread::panicking() {
             self.check_discreet();
         }
