@@ -42,29 +42,33 @@ const LAST_REQUEST: Duration = Duration::from_millis(200);
 
 /// Binds one listener per worker to the same address; port 0 takes a free one.
 ///
-/// The first socket is bound without sharing, so that a second gateway on the port is refused
-/// instead of silently taking half of the callers.
+/// The first one listens alone before it lets others in, so that of two gateways that start on a
+/// port at the same moment one is refused, instead of each silently taking half of the callers.
 ///
 /// # Errors
 ///
 /// Whatever the system says, above all "address in use".
 pub fn bind(address: SocketAddr, workers: usize) -> std::io::Result<Vec<std::net::TcpListener>> {
-    let claim = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    claim.set_reuse_address(true)?;
-    claim.bind(&address.into())?;
-    let address = claim.local_addr()?.as_socket().unwrap_or(address);
-    drop(claim);
-    (0..workers.max(1)).map(|_| bind_shared(address)).collect()
+    let first = socket(address)?;
+    first.bind(&address.into())?;
+    first.listen(BACKLOG)?;
+    first.set_reuse_port(true)?;
+    let address = first.local_addr()?.as_socket().unwrap_or(address);
+    let others = (1..workers.max(1)).map(|_| {
+        let other = socket(address)?;
+        other.set_reuse_port(true)?;
+        other.bind(&address.into())?;
+        other.listen(BACKLOG)?;
+        Ok(other.into())
+    });
+    std::iter::once(Ok(first.into())).chain(others).collect()
 }
 
-fn bind_shared(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+fn socket(address: SocketAddr) -> std::io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 /// Who among the workers still has requests under way.
@@ -221,5 +225,46 @@ async fn connection(worker: Arc<Worker>, stream: TcpStream, peer: SocketAddr, do
     };
     if let Err(error) = outcome {
         tracing::trace!(%error, "connection ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream as Caller;
+    use std::thread;
+
+    use super::*;
+
+    const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+    #[test]
+    fn every_worker_hears_some_of_the_callers() {
+        let listeners = bind(ANY, 3).unwrap();
+        let address = listeners[0].local_addr().unwrap();
+
+        let callers: Vec<_> = (0..200).map(|_| Caller::connect(address).unwrap()).collect();
+        let heard = listeners.iter().map(|it| std::iter::from_fn(|| it.accept().ok()).count());
+
+        let heard: Vec<usize> = heard.collect();
+        assert!(heard.iter().all(|count| *count > 0), "{heard:?}");
+        assert_eq!(heard.iter().sum::<usize>(), callers.len());
+    }
+
+    #[test]
+    fn of_gateways_that_start_on_a_port_at_the_same_moment_one_gets_it() {
+        for _ in 0..200 {
+            let address = bind(ANY, 1).unwrap()[0].local_addr().unwrap();
+            let together = std::sync::Barrier::new(4);
+            let outcomes = thread::scope(|scope| {
+                let starting = [(); 4].map(|()| {
+                    scope.spawn(|| {
+                        together.wait();
+                        bind(address, 2)
+                    })
+                });
+                starting.map(|started| started.join().unwrap())
+            });
+            assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+        }
     }
 }
