@@ -287,6 +287,23 @@ mod tests {
     }
 
     #[test]
+    fn what_a_start_left_that_died_half_way_is_removed_by_the_next() {
+        let dir = TempDir::new().unwrap();
+        let open = || Vault::open(dir.path(), GivenSecrets::default(), WhenAbsent::Create).unwrap();
+        open();
+        let path = dir.path().join("secrets");
+        fs::hard_link(&path, dir.path().join("secrets.draft-0123456789abcdef")).unwrap();
+        fs::write(dir.path().join("secrets.of-mine"), "").unwrap();
+
+        open();
+
+        let mut left: Vec<_> =
+            fs::read_dir(dir.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["secrets", "secrets.of-mine"]);
+    }
+
+    #[test]
     fn a_missing_file_beside_a_database_stops_the_start_and_makes_nothing() {
         let dir = TempDir::new().unwrap();
 

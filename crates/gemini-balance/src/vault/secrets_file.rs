@@ -17,6 +17,9 @@ pub(super) struct SecretsFile {
     pub(super) token: Zeroizing<[u8; 32]>,
 }
 
+/// What the name of a draft begins with.
+const DRAFT: &str = "secrets.draft-";
+
 impl SecretsFile {
     /// Reads the file of `data_dir`, making it if it is absent and that is allowed.
     pub(super) fn read_or_create(
@@ -25,6 +28,7 @@ impl SecretsFile {
     ) -> Result<Self, VaultError> {
         let path = data_dir.join("secrets");
         if let Some(file) = Self::read(&path)? {
+            remove_drafts(data_dir);
             return Ok(file);
         }
         match when_absent {
@@ -60,12 +64,25 @@ impl SecretsFile {
             hex(random::random_bytes()?).as_str(),
         ));
         let unique = u64::from_le_bytes(random::random_bytes()?);
-        let draft = data_dir.join(format!("secrets.{unique:016x}"));
+        let draft = data_dir.join(format!("{DRAFT}{unique:016x}"));
         let written =
             write_durably(&draft, path, &text).and_then(|()| File::open(data_dir)?.sync_all());
         // Gone already if it was moved to its place; otherwise its secrets are used nowhere.
         let _ = fs::remove_file(&draft);
         written.map_err(|source| VaultError::Io { path: path.to_owned(), source })
+    }
+}
+
+/// Removes what starts left that died before they were done: such a draft may hold the very keys
+/// that are in use. Only called when the file is in its place, so that whoever is just writing a
+/// draft finds it there.
+fn remove_drafts(data_dir: &Path) {
+    let entries = fs::read_dir(data_dir).into_iter().flatten().flatten();
+    for entry in entries {
+        if entry.file_name().as_encoded_bytes().starts_with(DRAFT.as_bytes()) {
+            // Nobody but us may read it, so that one which cannot be removed is no reason to stop.
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 

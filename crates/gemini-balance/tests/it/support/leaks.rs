@@ -1,5 +1,6 @@
 //! Where secrets would show: everything that a gateway has put out when a test ends.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,18 +78,23 @@ pub(crate) fn may_hold(path: &Path) -> &'static [Kind] {
     if name.contains(".db") { &[Kind::PasswordHash] } else { &[] }
 }
 
-/// Every file below a directory but `secrets`, with its bytes.
+/// Every file below a directory but `secrets` and what a start that dies may leave of it, with its
+/// bytes.
 pub(crate) fn files(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() {
             found.extend(files(&path));
-        } else if path.file_name().is_some_and(|name| name != "secrets")
+        } else if path.file_name().is_some_and(|name| name != "secrets" && !is_draft(name))
             && let Ok(bytes) = std::fs::read(&path)
         {
             found.push((path, bytes));
         }
     }
     found
+}
+
+fn is_draft(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b"secrets.draft-")
 }
