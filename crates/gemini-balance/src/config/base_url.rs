@@ -1,7 +1,7 @@
 //! The address of an upstream: scheme, host, port and the path in front of every request's own.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use http::Uri;
@@ -44,7 +44,7 @@ impl BaseUrl {
         if authority.as_str().contains('@') || text.contains(['?', '#']) {
             return Err(problem.to_owned());
         }
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_lowercase();
+        let host = written_host(authority)?;
         let own_port = if is_https { 443 } else { 80 };
         let port = written_port(authority)?.unwrap_or(own_port);
         if host.is_empty() {
@@ -92,6 +92,18 @@ impl BaseUrl {
     }
 }
 
+/// The host written in an authority: a name in lower case, or an address without its brackets.
+pub(super) fn written_host(authority: &Authority) -> Result<String, String> {
+    match authority.host().strip_prefix('[') {
+        None => Ok(authority.host().to_lowercase()),
+        Some(rest) => {
+            let address = rest.strip_suffix(']').and_then(|text| text.parse::<Ipv6Addr>().ok());
+            let problem = || "has brackets around what is no IPv6 address".to_owned();
+            address.map(|address| address.to_string()).ok_or_else(problem)
+        }
+    }
+}
+
 /// The port written in an authority without a user, if there is one. The parser of the authority
 /// itself lets a wrong one pass as none.
 pub(super) fn written_port(authority: &Authority) -> Result<Option<u16>, String> {
@@ -132,6 +144,7 @@ mod tests {
             ("http://example.org:8080/a/b", None),
             ("http://[2001:db8::1]:8080/a", None),
             ("http://[2001:db8::1]", None),
+            ("http://[2001:DB8:0:0::1]", Some("http://[2001:db8::1]")),
         ] {
             let base_url = BaseUrl::parse(text).unwrap();
 
@@ -157,6 +170,9 @@ mod tests {
             "https://example.org:",
             "https://",
             "https://exa mple.org",
+            "http://[::ffff:05.0.0.1]",
+            "http://[fe80::1%25eth0]",
+            "http://[example.org]",
         ] {
             assert!(BaseUrl::parse(text).is_err(), "{text}");
         }

@@ -48,7 +48,7 @@ impl OutboundProxy {
 pub struct ProxyUrl {
     /// Its protocol.
     pub scheme: ProxyScheme,
-    /// Name or address, IPv6 without brackets.
+    /// A name in lower case, or an address; IPv6 without brackets.
     pub host: String,
     /// Its port, also when it is the scheme's own.
     pub port: u16,
@@ -84,7 +84,7 @@ impl ProxyUrl {
             None => (None, authority),
         };
         let address: Authority = address.parse().map_err(|_| problem)?;
-        let host = address.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let host = base_url::written_host(&address)?;
         let port = base_url::written_port(&address)?.unwrap_or(own_port);
         let credentials = user_info.map(credentials).transpose()?;
         if host.is_empty() {
@@ -201,6 +201,7 @@ mod tests {
             "http://x:0",
             "http://x:y",
             "http://x:99999",
+            "http://[x]:1",
         ] {
             assert!(ProxyUrl::parse(text).is_err(), "{text}");
         }
