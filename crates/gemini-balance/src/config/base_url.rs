@@ -47,9 +47,6 @@ impl BaseUrl {
         let host = written_host(authority)?;
         let own_port = if is_https { 443 } else { 80 };
         let port = written_port(authority)?.unwrap_or(own_port);
-        if host.is_empty() {
-            return Err(problem.to_owned());
-        }
         Ok(Self { is_https, host, port, path: uri.path().trim_end_matches('/').to_owned() })
     }
 
@@ -92,16 +89,19 @@ impl BaseUrl {
     }
 }
 
-/// The host written in an authority: a name in lower case, or an address without its brackets.
+/// The host written in an authority: a name in lower case, or an address without its brackets. The
+/// parser of the authority itself lets characters pass that no host has.
 pub(super) fn written_host(authority: &Authority) -> Result<String, String> {
-    match authority.host().strip_prefix('[') {
-        None => Ok(authority.host().to_lowercase()),
-        Some(rest) => {
-            let address = rest.strip_suffix(']').and_then(|text| text.parse::<Ipv6Addr>().ok());
-            let problem = || "has brackets around what is no IPv6 address".to_owned();
-            address.map(|address| address.to_string()).ok_or_else(problem)
-        }
+    let host = authority.host();
+    let in_brackets = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    if let Some(Ok(address)) = in_brackets.map(str::parse::<Ipv6Addr>) {
+        return Ok(address.to_string());
     }
+    let is_of_a_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    if host.is_empty() || !host.bytes().all(is_of_a_name) {
+        return Err("has a host that is neither a name nor an address".to_owned());
+    }
+    Ok(host.to_lowercase())
 }
 
 /// The port written in an authority without a user, if there is one. The parser of the authority
@@ -173,6 +173,8 @@ mod tests {
             "http://[::ffff:05.0.0.1]",
             "http://[fe80::1%25eth0]",
             "http://[example.org]",
+            "http://exam[ple.org",
+            "http://exam%41ple.org",
         ] {
             assert!(BaseUrl::parse(text).is_err(), "{text}");
         }
