@@ -1,7 +1,7 @@
 //! The address of an upstream: scheme, host, port and the path in front of every request's own.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use http::Uri;
@@ -44,12 +44,9 @@ impl BaseUrl {
         if authority.as_str().contains('@') || text.contains(['?', '#']) {
             return Err(problem.to_owned());
         }
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_lowercase();
+        let host = written_host(authority)?;
         let own_port = if is_https { 443 } else { 80 };
         let port = written_port(authority)?.unwrap_or(own_port);
-        if host.is_empty() {
-            return Err(problem.to_owned());
-        }
         Ok(Self { is_https, host, port, path: uri.path().trim_end_matches('/').to_owned() })
     }
 
@@ -92,6 +89,21 @@ impl BaseUrl {
     }
 }
 
+/// The host written in an authority: a name in lower case, or an address without its brackets. The
+/// parser of the authority itself lets characters pass that no host has.
+pub(super) fn written_host(authority: &Authority) -> Result<String, String> {
+    let host = authority.host();
+    let in_brackets = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    if let Some(Ok(address)) = in_brackets.map(str::parse::<Ipv6Addr>) {
+        return Ok(address.to_string());
+    }
+    let is_of_a_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    if host.is_empty() || !host.bytes().all(is_of_a_name) {
+        return Err("has a host that is neither a name nor an address".to_owned());
+    }
+    Ok(host.to_lowercase())
+}
+
 /// The port written in an authority without a user, if there is one. The parser of the authority
 /// itself lets a wrong one pass as none.
 pub(super) fn written_port(authority: &Authority) -> Result<Option<u16>, String> {
@@ -132,6 +144,7 @@ mod tests {
             ("http://example.org:8080/a/b", None),
             ("http://[2001:db8::1]:8080/a", None),
             ("http://[2001:db8::1]", None),
+            ("http://[2001:DB8:0:0::1]", Some("http://[2001:db8::1]")),
         ] {
             let base_url = BaseUrl::parse(text).unwrap();
 
@@ -157,6 +170,11 @@ mod tests {
             "https://example.org:",
             "https://",
             "https://exa mple.org",
+            "http://[::ffff:05.0.0.1]",
+            "http://[fe80::1%25eth0]",
+            "http://[example.org]",
+            "http://exam[ple.org",
+            "http://exam%41ple.org",
         ] {
             assert!(BaseUrl::parse(text).is_err(), "{text}");
         }

@@ -139,7 +139,7 @@ fn is_a_proxy(proxy: &ProxyUrl) {
     assert!(is_uri, "{shown} cannot be connected to");
     let credentials = proxy.credentials.as_ref().map_or_else(String::new, |(user, password)| {
         let [user, password] =
-            [user, password.expose()].map(|it| utf8_percent_encode(it, NON_ALPHANUMERIC));
+            [user, password].map(|it| utf8_percent_encode(it.expose(), NON_ALPHANUMERIC));
         format!("{user}:{password}@")
     });
     let written = format!("{scheme}://{credentials}{address}");

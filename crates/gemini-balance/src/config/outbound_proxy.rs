@@ -48,12 +48,12 @@ impl OutboundProxy {
 pub struct ProxyUrl {
     /// Its protocol.
     pub scheme: ProxyScheme,
-    /// Name or address, IPv6 without brackets.
+    /// A name in lower case, or an address; IPv6 without brackets.
     pub host: String,
     /// Its port, also when it is the scheme's own.
     pub port: u16,
-    /// User and password, when it asks for them.
-    pub credentials: Option<(String, Secret)>,
+    /// User and password, when it asks for them. The user is often a token, without a password.
+    pub credentials: Option<(Secret, Secret)>,
 }
 
 /// The protocols of proxies.
@@ -84,23 +84,20 @@ impl ProxyUrl {
             None => (None, authority),
         };
         let address: Authority = address.parse().map_err(|_| problem)?;
-        let host = address.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let host = base_url::written_host(&address)?;
         let port = base_url::written_port(&address)?.unwrap_or(own_port);
         let credentials = user_info.map(credentials).transpose()?;
-        if host.is_empty() {
-            return Err(problem.to_owned());
-        }
         Ok(Self { scheme, host, port, credentials })
     }
 }
 
-fn credentials(user_info: &str) -> Result<(String, Secret), String> {
+fn credentials(user_info: &str) -> Result<(Secret, Secret), String> {
     let (user, password) = user_info.split_once(':').unwrap_or((user_info, ""));
     let decoded = |text| {
         let decoded = percent_decode_str(text).decode_utf8();
         decoded.map_err(|_| "must have its user and password percent-encoded as UTF-8".to_owned())
     };
-    Ok((decoded(user)?.into_owned(), Secret::new(decoded(password)?)))
+    Ok((Secret::new(decoded(user)?), Secret::new(decoded(password)?)))
 }
 
 impl FromStr for ProxyUrl {
@@ -192,6 +189,13 @@ mod tests {
     }
 
     #[test]
+    fn neither_the_user_nor_the_password_of_a_proxy_is_shown() {
+        let proxy = ProxyUrl::parse("http://canary:canary@proxy.example:1").unwrap();
+
+        assert!(!format!("{proxy} {proxy:?}").contains("canary"));
+    }
+
+    #[test]
     fn what_is_no_proxy_is_refused() {
         for text in [
             "",
@@ -201,6 +205,8 @@ mod tests {
             "http://x:0",
             "http://x:y",
             "http://x:99999",
+            "http://[x]:1",
+            "http://x[fe80:1",
         ] {
             assert!(ProxyUrl::parse(text).is_err(), "{text}");
         }
@@ -249,7 +255,8 @@ mod tests {
         let proxy = ProxyUrl::parse(text).unwrap();
 
         assert_eq!(proxy.to_string(), shown);
-        let expected = credentials.map(|(user, password)| (user.to_owned(), Secret::new(password)));
+        let expected =
+            credentials.map(|(user, password)| (Secret::new(user), Secret::new(password)));
         assert_eq!(proxy.credentials, expected);
     }
 }

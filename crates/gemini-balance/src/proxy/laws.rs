@@ -159,9 +159,11 @@ fn leaves_without_credential(head: &Parts, upstream: &HeaderMap) {
     assert!(!caller::asker(&outgoing).has_google_key);
 }
 
-/// The parameters of a query, read by other means than ours.
+/// The parameters of a query, read by other means than ours. Those take a plus for a space.
 fn pairs(uri: &Uri) -> Vec<(String, String)> {
-    Query::try_from_uri(uri).map(|Query(pairs)| pairs).unwrap_or_default()
+    let query = uri.query().unwrap_or_default().replace('+', "%2B");
+    let uri: Uri = format!("/?{query}").parse().unwrap_or_default();
+    Query::try_from_uri(&uri).map(|Query(pairs)| pairs).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -135,7 +135,7 @@ impl Dialer {
                 let is_dns_local = proxy.scheme == ProxyScheme::Socks5;
                 let mut socks = SocksV5::new(uri, to_proxy).local_dns(is_dns_local);
                 if let Some((user, password)) = &proxy.login {
-                    socks = socks.with_auth(user.clone(), password.expose().to_owned());
+                    socks = socks.with_auth(user.expose().to_owned(), password.expose().to_owned());
                 }
                 Ok(socks.call(destination).await?)
             }

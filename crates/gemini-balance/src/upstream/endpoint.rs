@@ -46,7 +46,7 @@ pub(super) struct Proxy {
     /// Where it listens, as the connectors want it.
     pub(super) uri: Uri,
     pub(super) scheme: ProxyScheme,
-    pub(super) login: Option<(String, Secret)>,
+    pub(super) login: Option<(Secret, Secret)>,
     /// The header for an HTTP proxy that wants a login.
     pub(super) authorization: Option<HeaderValue>,
 }
@@ -112,8 +112,8 @@ impl Proxy {
     }
 }
 
-fn basic((user, password): &(String, Secret)) -> Result<HeaderValue, http::Error> {
-    let login = format!("{user}:{}", password.expose());
+fn basic((user, password): &(Secret, Secret)) -> Result<HeaderValue, http::Error> {
+    let login = format!("{}:{}", user.expose(), password.expose());
     let token = base64::engine::general_purpose::STANDARD.encode(login);
     let mut value = HeaderValue::from_str(&format!("Basic {token}"))?;
     value.set_sensitive(true);
