@@ -21,6 +21,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -37,6 +38,8 @@ const HEADERS_MAX: usize = 100;
 const BACKLOG: i32 = 1_024;
 /// How long accepting pauses when the process or the system has no descriptor left.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+/// A lasting lack of descriptors is logged once in this time.
+const EXHAUSTED_REPORT: Duration = Duration::from_secs(10);
 /// How long a connection that is open when its door closes may still begin a request.
 const LAST_REQUEST: Duration = Duration::from_millis(200);
 
@@ -139,6 +142,7 @@ enum Door {
 
 /// Accepts connections for as long as it is polled.
 async fn accept(worker: &Arc<Worker>, listener: &TcpListener, tasks: &TaskTracker, door: Door) {
+    let mut said_at: Option<Instant> = None;
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
@@ -154,7 +158,10 @@ async fn accept(worker: &Arc<Worker>, listener: &TcpListener, tasks: &TaskTracke
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                tracing::warn!(%error, "cannot accept connections; pausing");
+                if said_at.is_none_or(|at| EXHAUSTED_REPORT <= at.elapsed()) {
+                    tracing::warn!(%error, "cannot accept connections; pausing");
+                    said_at = Some(Instant::now());
+                }
                 tokio::time::sleep(EXHAUSTED_PAUSE).await;
             }
         }

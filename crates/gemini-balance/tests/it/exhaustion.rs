@@ -43,7 +43,7 @@ async fn without_descriptors_it_pauses_serves_who_is_there_and_recovers() {
     let program = |settings: &[(&str, &str)]| {
         Process::start_from("ulimit -n 256 && exec \"$0\"", directory.path(), settings)
     };
-    let (gateway, address, user_key) = start(program, &upstream, &[]).await;
+    let (gateway, address, user_key) = start(program, &upstream, &[("WORKERS", "2")]).await;
     let list =
         format!("GET /v1beta/models HTTP/1.1\r\nhost: x\r\nx-goog-api-key: {user_key}\r\n\r\n");
     let mut caller = Wire::connect(address).await;
@@ -66,7 +66,8 @@ async fn without_descriptors_it_pauses_serves_who_is_there_and_recovers() {
 
     assert!(cpu < Duration::from_millis(300), "{cpu:?} of a second");
     let pauses = gateway.output().matches("cannot accept connections").count();
-    assert!(pauses < 100, "{pauses}");
+    // One by each worker in ten seconds, however often they try.
+    assert!(pauses <= 4, "{pauses}");
     let client = Client::new(address).bearer(&user_key);
     assert_eq!(Ask::openai().of(&client).await.status, StatusCode::OK);
 }
