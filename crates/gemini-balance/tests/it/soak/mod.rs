@@ -123,6 +123,8 @@ impl Run {
             ("PASSWORD", PASSWORD),
             ("WORKERS", "2"),
             ("METRICS_PUBLIC", "true"),
+            // One login is to last for the longest life.
+            ("ACCESS_TOKEN_EXPIRE_MINUTES", "10080"),
             ("LOG_LEVEL", "INFO"),
             ("LOG_FILE_DIR", "logs"),
             ("LOG_FILE_MAX_MB", "1"),
