@@ -58,7 +58,7 @@ pub(crate) struct Arguments {
     /// A further header field, `name: value`.
     #[arg(long)]
     header: Vec<String>,
-    /// Time over which the connections begin, evenly spread, in milliseconds.
+    /// Time over which the connections send their first requests, evenly spread, in milliseconds.
     #[arg(long, default_value_t = 0)]
     ramp_ms: u32,
 }
@@ -67,11 +67,16 @@ pub(crate) struct Arguments {
 ///
 /// # Errors
 ///
-/// If the request cannot be made. What the server does wrong is counted.
+/// If the request cannot be made, or nobody listens. What the server does wrong later is counted.
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Summary> {
     let Arguments { connections, seconds, rate, ramp_ms, .. } = *arguments;
     let request = request(&arguments.path, &arguments.header, arguments.body_bytes)?;
     let length = Duration::from_secs(seconds);
+    // Before the clock starts: thousands of handshakes are not what a run is about.
+    let mut streams = Vec::with_capacity(connections);
+    for _ in 0..connections {
+        streams.push(connect(arguments.address).await?);
+    }
     let start = Instant::now();
     let shared = Arc::new(Shared {
         address: arguments.address,
@@ -83,9 +88,9 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Summary> {
     let ramp = Duration::from_millis(u64::from(ramp_ms));
 
     let mut caller_tasks = JoinSet::new();
-    for index in 0..connections {
+    for (index, stream) in streams.into_iter().enumerate() {
         let delay = ramp.mul_f64(as_f64(index) / as_f64(connections));
-        caller_tasks.spawn(Caller::live(Arc::clone(&shared), delay));
+        caller_tasks.spawn(Caller::live(Arc::clone(&shared), stream, delay));
     }
     let all = async { while caller_tasks.join_next().await.is_some() {} };
     let in_time = time::timeout(length + ramp + LAST_ANSWERS_WAIT, all).await.is_ok();
@@ -134,13 +139,13 @@ struct Caller {
 }
 
 impl Caller {
-    async fn live(shared: Arc<Shared>, delay: Duration) {
+    async fn live(shared: Arc<Shared>, stream: TcpStream, delay: Duration) {
         if !delay.is_zero() {
             time::sleep(delay).await;
         }
         let mut caller = Self {
             shared,
-            stream: None,
+            stream: Some(stream),
             buffer: vec![0; READ_BYTES],
             message: Message::default(),
             scanner: Scanner::default(),

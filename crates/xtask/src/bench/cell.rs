@@ -13,7 +13,7 @@ pub(crate) struct Cell {
     pub(crate) body_bytes: u32,
     /// Requests a second, in an open loop.
     pub(crate) rate: Option<u32>,
-    /// Time over which the connections begin, in milliseconds.
+    /// Time over which the first requests are spread, in milliseconds.
     pub(crate) ramp_ms: u32,
 }
 

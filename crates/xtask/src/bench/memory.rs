@@ -17,7 +17,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 pub(crate) struct Memory {
     /// Whose it is.
     pub(crate) server: Server,
-    /// Before the first proxied request.
+    /// Before the first proxied request, after an admin has logged in.
     pub(crate) idle_mib: f64,
     /// The most that was seen under load at 256 connections.
     pub(crate) under_load_mib: f64,

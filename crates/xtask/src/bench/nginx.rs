@@ -46,7 +46,7 @@ daemon off;
 worker_processes 1;
 worker_rlimit_nofile 20000;
 pid {folder}/nginx.pid;
-error_log {folder}/nginx-error.log warn;
+error_log {folder}/nginx-error.log;
 events {{ worker_connections 16384; }}
 http {{
     access_log {folder}/nginx-access.log combined;
