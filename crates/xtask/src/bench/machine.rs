@@ -28,7 +28,7 @@ pub(crate) fn describe(plan: Plan) -> Outcome<String> {
     let load = load.split(' ').nth(2).unwrap_or("unknown");
     Ok(format!(
         "{date}, commit {commit}. {model}, {cores} cores, Linux {}; {nginx}; {compiler}.\n\
-         {rounds} rounds of {seconds} s for each server in each cell. Load average of the machine \
+         Rounds: {rounds}, of {seconds} s for each server in each cell. Load average of the machine \
          over the last quarter of an hour: {load}; the bench alone makes about 2.",
         kernel.trim(),
     ))
