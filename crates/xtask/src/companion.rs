@@ -58,6 +58,11 @@ impl Companion {
         Ok(Self { name, child, lifeline, log: log.to_owned() })
     }
 
+    /// Returns the number of the program's process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until `path` on `port` answers 200.
     ///
     /// # Errors

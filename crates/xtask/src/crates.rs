@@ -30,6 +30,7 @@ const RULES: &[Rule] = &[
         others: Any,
     },
     Rule { name: "fake-upstream", ours: &["dialect"], ours_in_tests: &[], others: Any },
+    Rule { name: "load", ours: &[], ours_in_tests: &[], others: Any },
     Rule { name: "xtask", ours: &[], ours_in_tests: &[], others: Only(&[]) },
 ];
 

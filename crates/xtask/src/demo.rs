@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::{Outcome, companion::Companion, http, step::Step, workspace};
+use crate::{Outcome, admin, companion::Companion, http, step::Step, workspace};
 
 const PASSWORD: &str = "look-around";
 const MODEL: &str = "gemini-3.8-flash";
@@ -170,25 +170,11 @@ fn gemini_body() -> &'static str {
     r#"{"contents":[{"role":"user","parts":[{"text":"Hello"}]}]}"#
 }
 
-/// Adds the service keys and a user key as an admin would, lets some requests run, and returns the
-/// user key.
+/// Adds the service keys and a user key, lets some requests run, and returns the user key.
 fn furnish(port: u16) -> Outcome<String> {
-    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
-    let login = format!("username=admin&password={PASSWORD}");
-    let token = http::post(port, "/api/login", form, &login)?.field("access_token")?;
+    let user_key = admin::furnish(port, PASSWORD, SERVICE_KEYS)?;
 
     let json = "Content-Type: application/json\r\n";
-    let admin = format!("{json}Authorization: Bearer {token}\r\n");
-    let keys = format!(r#"{{"api_keys":["{}"]}}"#, SERVICE_KEYS.join(r#"",""#));
-    let added = http::post(port, "/api/keys", &admin, &keys)?;
-    if added.status != 201 {
-        return Err(
-            format!("the service keys were refused ({}): {}", added.status, added.body).into()
-        );
-    }
-    let user_key =
-        http::post(port, "/api/auth_keys", &admin, r#"{"alias":"demo"}"#)?.field("api_key")?;
-
     let openai = format!("{json}Authorization: Bearer {user_key}\r\n");
     let gemini = format!("{json}x-goog-api-key: {user_key}\r\n");
     let generate = format!("/v1beta/models/{MODEL}:generateContent");

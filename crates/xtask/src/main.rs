@@ -9,9 +9,11 @@
     reason = "chores talk to the person at the terminal"
 )]
 
+mod admin;
 mod advisories;
 mod arrows;
 mod audit;
+mod bench;
 mod ci;
 mod companion;
 mod crates;
@@ -50,6 +52,9 @@ cargo xtask <chore>
   advisories DIR     makes the copy of the advisories from a checkout of RustSec's database
   fuzz [SECONDS]     every fuzz target in turn, a minute each; needs nightly and cargo-fuzz
   soak [MINUTES]     the release build under traffic, faults and restarts, five minutes or more
+  bench [--quick] [--write] [ROUNDS]
+                     what the gateway costs beside nginx, five rounds if not said;
+                     --write puts it into docs/performance.md
   ci                 the whole pipeline: format, tidy, clippy, docs, tests, audit";
 
 fn main() -> ExitCode {
@@ -83,6 +88,7 @@ fn chore(words: &[&str]) -> Outcome {
         ["fuzz", seconds] => fuzz::fuzz(seconds),
         ["soak"] => soak::soak(soak::MINUTES),
         ["soak", minutes] => soak::soak(minutes),
+        ["bench", words @ ..] => bench::bench(words),
         ["ci"] => ci::ci(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");
