@@ -72,15 +72,18 @@ async fn strangely_chunked_bodies_cost_no_memory() {
     Ask::openai().is_answered(&house.caller()).await;
 }
 
-/// Sends such a body so many times, one after the other, as far as it is taken, and leaves.
+/// Sends such a body so many times, one after the other, as far as it is taken, and waits until the
+/// gateway closes.
 async fn send(house: &House, body: &str, times: usize) {
     for _ in 0..times {
         let mut wire = Wire::connect(house.address).await;
         let head = "POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked";
         wire.send(format!("{head}\r\nAuthorization: Bearer {}\r\n\r\n", house.user_key)).await;
-        let _ = wire.is_taken(body).await;
+        if wire.is_taken(body).await {
+            wire.finish().await;
+        }
+        wire.read_to_end().await;
     }
-    house.idle().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
