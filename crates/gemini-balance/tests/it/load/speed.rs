@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fake_upstream::{Answer, When};
+use tokio::task::JoinSet;
 
 use crate::load::{House, NOISE, Times};
 use crate::support::Ask;
@@ -56,13 +57,14 @@ async fn what_a_caller_held_who_leaves_is_free_at_once() {
         let (mut closed, mut freed) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             let (caller, question) = (house.caller(), question.clone());
-            let asking = tokio::spawn(async move {
+            let mut asking = JoinSet::new();
+            asking.spawn(async move {
                 let mut stream = question.open(&caller).await;
                 while stream.next().await.is_some() {}
             });
             house.upstream.wait_for_requests(|open| open == 1).await.unwrap();
 
-            asking.abort();
+            drop(asking);
             let left = Instant::now();
 
             let closing = async {
