@@ -194,12 +194,14 @@ async fn connection(worker: Arc<Worker>, stream: TcpStream, peer: SocketAddr, do
         has_asked.store(true, Ordering::Relaxed);
         let worker = Arc::clone(&worker);
         let request = request.map(|body| RequestBody::new(body, Arc::clone(&intake)));
-        async move {
+        // Boxed, since the engine keeps room for this future as long as the connection lives: idle
+        // ones, and those whose answer has begun, need none.
+        Box::pin(async move {
             Ok::<_, Infallible>(match door {
                 Door::Open => router::route(worker, peer, request).await,
                 Door::Closing => router::turn_away(&worker.app, request),
             })
-        }
+        })
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())

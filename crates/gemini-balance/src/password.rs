@@ -15,9 +15,11 @@ use crate::secret::Secret;
 /// Each hash holds [`MEMORY_KIB`]; two are enough for people and bound what an attacker can claim.
 const HASHES_AT_ONCE_MAX: usize = 2;
 
-// The first of the settings that OWASP recommends for Argon2id.
-const MEMORY_KIB: u32 = 19 * 1024;
-const PASSES: u32 = 2;
+// The first of the settings that OWASP recommends for Argon2id. The equal ones with less memory would
+// hold more of it: what is smaller than 32 MiB glibc keeps once it was freed, for each thread anew,
+// and a guesser is served by many threads.
+const MEMORY_KIB: u32 = 46 * 1024;
+const PASSES: u32 = 1;
 const LANES: u32 = 1;
 
 /// Why a password could not be hashed or compared.
@@ -139,10 +141,20 @@ mod tests {
     fn a_hash_knows_its_password_and_no_other() {
         let hash = hash(&Secret::new("correct horse")).unwrap();
 
-        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        assert!(hash.starts_with("$argon2id$v=19$m=47104,t=1,p=1$"));
         assert!(verify(&Secret::new("correct horse"), &hash).unwrap());
         assert!(!verify(&Secret::new("correct horsf"), &hash).unwrap());
         assert!(!verify(&Secret::new(""), &hash).unwrap());
+    }
+
+    #[test]
+    fn a_hash_of_another_cost_is_compared_at_that_cost() {
+        let params = Params::new(19 * 1024, 2, 1, None).unwrap();
+        let older = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let hash = older.hash_password_with_salt(b"correct horse", b"0123456789abcdef").unwrap();
+
+        assert!(verify(&Secret::new("correct horse"), &hash.to_string()).unwrap());
+        assert!(!verify(&Secret::new("correct horsf"), &hash.to_string()).unwrap());
     }
 
     #[test]

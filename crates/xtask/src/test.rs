@@ -40,14 +40,19 @@ pub(crate) fn interleavings(orders: &str) -> Outcome {
         .run()
 }
 
-/// Runs the Rust tests that take minutes and are left out otherwise, one after another.
+/// Runs the Rust tests that take minutes and are left out otherwise, one after another; those with
+/// a process of its own on the release build. The soak is a chore of its own.
 ///
 /// # Errors
 ///
 /// If a test fails or does not build.
 pub(crate) fn long() -> Outcome {
+    Step::cargo("build --release --bin gemini-balance").run()?;
     // One at a time, since some measure; their figures are to be seen.
-    Step::cargo("test --workspace --tests -- --ignored --test-threads 1 --show-output").run()
+    Step::cargo("test --workspace --tests --")
+        .words("--ignored --skip soak:: --test-threads 1 --show-output")
+        .env("GEMINI_BALANCE_PROGRAM", workspace::program("release", "gemini-balance")?)
+        .run()
 }
 
 /// Runs the tests that drive the official SDKs against the gateway, built with the development

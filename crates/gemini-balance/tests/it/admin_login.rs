@@ -1,7 +1,6 @@
 //! Logging in and out, and what a session is worth.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use gemini_balance::clock::Clock;
 use gemini_balance::config::Config;
@@ -11,7 +10,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::support::{Ask, Client, Gateway, PASSWORD, Reply, Setup};
+use crate::support::{Client, Gateway, PASSWORD, Reply, Setup};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_is_json_or_a_form_of_either_kind() {
@@ -281,77 +280,6 @@ async fn another_password_ends_every_session_and_begins_one() {
     let stranger = Client::new(running.address());
     assert_eq!(try_password(&stranger, "another good one").await.status, 200);
     running.shutdown().await;
-}
-
-/// Prints how long callers of the LLM APIs wait while passwords are guessed, and how fast a guess
-/// is refused.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: a thousand guesses a second for half a minute"]
-#[expect(clippy::print_stderr, reason = "its figures are for people")]
-async fn guessing_at_full_speed_does_not_slow_the_callers() {
-    let gateway = Setup::default().set("TRUSTED_PROXIES", "127.0.0.1").start().await;
-    let seconds = |count: u64| Instant::now() + Duration::from_secs(count);
-    let calm = latencies(&gateway, seconds(10)).await;
-
-    let until = seconds(30);
-    let guessing = async {
-        let mut guesses = JoinSet::new();
-        let mut second = tokio::time::interval(Duration::from_millis(10));
-        let mut number = 0_u32;
-        let mut answered = Vec::new();
-        while Instant::now() < until {
-            second.tick().await;
-            for _ in 0..10 {
-                number += 1;
-                let address = format!("198.51.{}.{}", number / 250 % 250, number % 250);
-                let client = gateway.stranger().with("x-forwarded-for", &address);
-                guesses.spawn(async move {
-                    let began = Instant::now();
-                    let status = try_password(&client, "wrong").await.status;
-                    (status.as_u16(), began.elapsed())
-                });
-            }
-            // As many as the attacker has sockets for.
-            while 200 < guesses.len() {
-                answered.push(guesses.join_next().await.unwrap().unwrap());
-            }
-        }
-        answered.extend(guesses.join_all().await);
-        answered
-    };
-    let (guesses, attacked) = tokio::join!(guessing, latencies(&gateway, until));
-
-    let (refused, looked_at): (Vec<_>, Vec<_>) =
-        guesses.into_iter().partition(|(status, _)| *status == 429);
-    assert!(looked_at.iter().all(|(status, _)| *status == 401));
-    // The limit of all addresses together: a hundred at once, then about seventy a minute.
-    assert!(looked_at.len() < 150, "{} passwords were looked at", looked_at.len());
-    let mut refusals: Vec<Duration> = refused.into_iter().map(|(_, time)| time).collect();
-    refusals.sort();
-    eprintln!(
-        "guesses: {} refused, p99 {:?}; {} looked at",
-        refusals.len(),
-        p99(&refusals),
-        looked_at.len()
-    );
-    eprintln!("callers: p99 {:?} calm, {:?} attacked", p99(&calm), p99(&attacked));
-    gateway.close().await;
-}
-
-/// How long each of the calls took that one caller made one after the other, shortest first.
-async fn latencies(gateway: &Gateway, until: Instant) -> Vec<Duration> {
-    let mut latencies = Vec::new();
-    while Instant::now() < until {
-        let began = Instant::now();
-        Ask::gemini().is_answered(&gateway.gemini()).await;
-        latencies.push(began.elapsed());
-    }
-    latencies.sort();
-    latencies
-}
-
-fn p99(sorted: &[Duration]) -> Duration {
-    sorted[sorted.len() * 99 / 100]
 }
 
 async fn check_refused(admin: &Client, change: &Value, status: u16) {

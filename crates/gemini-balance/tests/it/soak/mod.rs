@@ -21,11 +21,11 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 
 use crate::support::process::{Process, log_in};
-use crate::support::{Client, PASSWORD};
+use crate::support::{Client, Metrics, PASSWORD};
 
 use self::callers::{Answered, Callers, Told, administer};
 use self::dice::Dice;
-use self::vitals::{Metrics, Vitals, growth_kib};
+use self::vitals::{Vitals, growth_kib};
 use self::weather::Sky;
 
 /// The variable that says how long, in minutes; fractions are fine.

@@ -7,6 +7,7 @@ pub(crate) mod disk;
 mod form;
 mod gateway;
 pub(crate) mod leaks;
+mod metrics;
 mod pool;
 pub(crate) mod process;
 mod refusal;
@@ -19,6 +20,7 @@ pub(crate) use canary::{Canaries, Kind};
 pub(crate) use client::{Client, Reply, Stream};
 pub(crate) use form::{Form, MODEL};
 pub(crate) use gateway::{Gateway, PASSWORD, Setup};
+pub(crate) use metrics::Metrics;
 pub(crate) use spoken::{DEFECT, Spoken};
 pub(crate) use wire::{Wire, statuses};
 

@@ -68,6 +68,12 @@ impl Wire {
         self.text()
     }
 
+    /// Everything that was said until now, without waiting for more.
+    pub(crate) fn said_so_far(mut self) -> String {
+        while self.stream.try_read_buf(&mut self.received).is_ok_and(|count| count > 0) {}
+        self.text()
+    }
+
     /// Sends bytes and expects the peer to take them all.
     pub(crate) async fn send_whole(&mut self, bytes: impl AsRef<[u8]>) {
         assert!(self.is_taken(bytes).await, "the peer has had enough");
