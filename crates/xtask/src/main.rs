@@ -21,6 +21,7 @@ mod fuzz;
 mod http;
 mod licences;
 mod npm;
+mod python;
 mod run;
 mod sdk;
 mod soak;
