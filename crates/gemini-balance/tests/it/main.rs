@@ -41,6 +41,7 @@ mod hostile_values;
 mod http_edge;
 mod limits;
 mod live_flood;
+mod many_rows;
 mod memory;
 mod outbound_proxy;
 mod paths_and_credentials;
