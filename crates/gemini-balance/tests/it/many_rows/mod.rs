@@ -67,8 +67,8 @@ const STATISTICS: [&str; 7] =
 const CHARTS: [&str; 6] = [
     "daily_usage_chart",
     "usage_stats?type=tokens&unit=month&num_periods=100",
-    "usage_stats?type=calls&num_periods=1000",
-    "daily_usage_heatmap?type=calls",
+    "usage_stats?type=requests&num_periods=1000",
+    "daily_usage_heatmap?type=requests",
     "success-rate?days=90",
     "hourly-success-rate?days=90",
 ];
@@ -243,7 +243,7 @@ async fn many_rows_are_looked_at_and_pruned_beside_the_callers() {
             },
             async {
                 let began = Instant::now();
-                let reply = admin.send_json(Method::PATCH, "/api/auth_keys/1", &note).await;
+                let reply = admin.send_json(Method::PUT, "/api/auth_keys/1", &note).await;
                 assert!(reply.status.is_success(), "{}", reply.text());
                 writes.add(phase, began.elapsed());
             }
