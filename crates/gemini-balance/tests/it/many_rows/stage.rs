@@ -13,7 +13,8 @@ use crate::support::{Client, Reply};
 
 use super::log::Log;
 
-/// The variable that says how many rows the log has.
+/// The variable that says how many rows the log has. Half a million or more: what a short log gives
+/// up is kept for use, and no file shrinks.
 const ROWS: &str = "LOG_ROWS";
 const ROWS_USUAL: i64 = 1_000_000;
 
