@@ -12,7 +12,7 @@ use std::{
 use crate::{
     Outcome,
     advisories::{self, Advisories},
-    licences, npm,
+    licences, npm, python,
     version::Version,
     workspace,
 };
@@ -40,6 +40,9 @@ pub(crate) fn audit() -> Outcome {
     let allowed = licences::allowed(&rules);
     let mut findings = licences::findings(&allowed)?;
     findings.extend(npm::findings(&read(npm::LOCK)?, &allowed));
+    for lock in python::LOCKS {
+        findings.extend(python::findings(lock, &read(lock)?));
+    }
     let copy = advisories::path();
     if advisories::should_be_there() {
         findings.extend(known(&copy, &rules)?);

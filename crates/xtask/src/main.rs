@@ -23,6 +23,7 @@ mod fuzz;
 mod http;
 mod licences;
 mod npm;
+mod python;
 mod run;
 mod sdk;
 mod soak;

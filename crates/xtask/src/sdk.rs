@@ -17,7 +17,7 @@ const PYTHON_WANTED: &str = "the SDK tests need python3, 3.11 or later, with its
                              (on Debian: apt install python3-venv)";
 
 /// A Python environment and the tests that run in it. `requirements-NAME.txt` says what is
-/// installed.
+/// installed, each package by its hashes.
 struct Environment {
     name: &'static str,
     tests: &'static [&'static str],
@@ -67,7 +67,7 @@ impl Environment {
             }
             Step::new("python3").words("-m venv --clear").argument(&folder).run()?;
             Step::new(&python)
-                .words("-m pip install --quiet --only-binary :all: --requirement")
+                .words("-m pip install --quiet --only-binary :all: --require-hashes --requirement")
                 .argument(&requirements)
                 .run()?;
             stamp.set()?;

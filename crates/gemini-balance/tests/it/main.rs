@@ -42,6 +42,7 @@ mod http_edge;
 mod limits;
 mod live_flood;
 mod load;
+mod many_rows;
 mod memory;
 mod outbound_proxy;
 mod paths_and_credentials;
