@@ -104,9 +104,9 @@ pub(super) fn site(headers: &HeaderMap) -> Site {
     }
 }
 
-/// `host[:port]` of an origin; `null` has none.
+/// `host[:port]` of an origin; `null` has none, and an empty one is nobody's.
 fn authority(origin: &str) -> Option<&str> {
-    origin.split_once("://").map(|(_, authority)| authority)
+    origin.split_once("://").map(|(_, authority)| authority).filter(|it| !it.is_empty())
 }
 
 #[cfg(test)]
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_page_is_ours_only_if_the_browser_says_so() {
-        let cases: [Case<Site>; 8] = [
+        let cases: [Case<Site>; 9] = [
             (&[("sec-fetch-site", "same-origin")], Site::Own),
             (&[("sec-fetch-site", "same-site")], Site::Foreign),
             (&[("sec-fetch-site", "cross-site"), HOST_FIELD], Site::Foreign),
@@ -153,6 +153,7 @@ mod tests {
             (&[("origin", "https://evil.example"), HOST_FIELD], Site::Foreign),
             (&[("origin", "null"), HOST_FIELD], Site::Foreign),
             (&[("origin", "https://gateway.example:8090")], Site::Foreign),
+            (&[("origin", "://"), ("host", "\u{b2}")], Site::Foreign),
             (&[HOST_FIELD], Site::Unknown),
         ];
         for (fields, expected) in cases {

@@ -101,7 +101,7 @@ fn is_on_its_own_page(fields: &HeaderMap) {
         None if is_own => {
             let [origin, host] = ["origin", "host"].map(|name| fields.get(name));
             let [origin, host] = [origin, host].map(|it| it.map_or(&b""[..], |it| it.as_bytes()));
-            assert!(origin.ends_with(&[b"://", host].concat()));
+            assert!(!host.is_empty() && origin.ends_with(&[b"://", host].concat()));
         }
         None => {}
     }
