@@ -74,6 +74,13 @@ impl Callers {
         Self { told, running }
     }
 
+    /// Fails as soon as one of them does.
+    pub(super) async fn stay(&mut self) {
+        if let Some(ended) = self.running.join_next().await {
+            ended.unwrap();
+        }
+    }
+
     /// Lets each caller end what it has begun.
     pub(super) async fn end(mut self) -> Arc<Told> {
         self.told.is_over.store(true, Ordering::SeqCst);

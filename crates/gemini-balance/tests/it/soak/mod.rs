@@ -132,6 +132,8 @@ impl Run {
             // So many that a request finds the key that can serve it, however many cannot.
             ("MAX_RETRIES", "50"),
             ("ATTEMPT_TIMEOUT_SECONDS", "3"),
+            // Less than the callers' patience, also when every key is silent.
+            ("REQUEST_TIMEOUT_SECONDS", "10"),
             ("STREAM_IDLE_TIMEOUT_SECONDS", "2"),
             ("HEARTBEAT_SECONDS", "1"),
             ("API_KEY_COOL_DOWN_SECONDS", "5"),
@@ -149,16 +151,17 @@ impl Run {
         let (stranger, admin) = (Client::new(address), log_in(address).await);
         let client = stranger.bearer(&self.user_key);
         let at_first = self.look(&gateway, &stranger).await.1;
-        let callers = Callers::begin(&client, &stranger, &self.sky, self.dice.below(u64::MAX));
+        let mut callers = Callers::begin(&client, &stranger, &self.sky, self.dice.below(u64::MAX));
         let mut seen = Vec::new();
         {
             let weather_dice = Dice::new(self.dice.below(u64::MAX));
             let admin_dice = Dice::new(self.dice.below(u64::MAX));
+            let told = Arc::clone(&callers.told);
             let watching = async {
                 loop {
                     seen.push(self.look(&gateway, &stranger).await.1);
                     if seen.len() % 12 == 0 {
-                        self.tell(&seen, &callers.told);
+                        self.tell(&seen, &told);
                     }
                     tokio::time::sleep(LOOK).await;
                 }
@@ -167,6 +170,7 @@ impl Run {
                 () = self.sky.change(&self.upstream, &admin, self.season, weather_dice) => {}
                 () = administer(admin.clone(), admin_dice) => {}
                 () = watching => {}
+                () = callers.stay() => {}
                 () = tokio::time::sleep(length) => {}
             }
         }
