@@ -241,7 +241,8 @@ fn is_leaving(reply: &Reply) -> bool {
 }
 
 /// Whether a caller learns in its own dialect that its request failed: by an error with a status,
-/// by an error event at the end of a stream, or by an answer that visibly breaks off.
+/// by an error event at the end of a stream, or by an answer that visibly breaks off. A stream that
+/// lacks only what comes behind its finish reason has not failed.
 fn is_proper_failure(reply: &Reply) -> bool {
     if reply.status != 200 {
         // Google lists its one error where it speaks OpenAI's dialect.
@@ -249,7 +250,8 @@ fn is_proper_failure(reply: &Reply) -> bool {
         let message = body.pointer("/error/message").or_else(|| body.pointer("/0/error/message"));
         return message.is_some_and(Value::is_string);
     }
-    reply.is_cut || reply.text().contains("\"error\"")
+    let says = |words| reply.text().contains(words);
+    reply.is_cut || says(r#""error""#) || says(r#""finish_reason":"stop""#)
 }
 
 /// What an admin does all the time: looks, adds, takes away.
