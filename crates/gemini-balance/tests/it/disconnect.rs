@@ -9,6 +9,7 @@ use http::Method;
 use keypool::Verdict;
 use tokio::task::JoinSet;
 
+use crate::support::process::memory_kib;
 use crate::support::{Ask, FORMS, Form, Gateway, MODEL, Mode, Setup, eventually};
 
 /// Opens a request in a task of its own, so that it can be abandoned before there is an answer.
@@ -184,7 +185,7 @@ async fn ten_thousand_callers_who_leave_cost_no_memory() {
         leave(&gateway, 1_000).await;
         gateway.idle().await;
         gateway.upstream.clear_seen();
-        held_kib.push(memory_kib());
+        held_kib.push(memory_kib(std::process::id()).0);
     }
 
     let (half, end) = (held_kib[4], held_kib[9]);
@@ -217,13 +218,6 @@ async fn leave(gateway: &Gateway, callers: usize) {
     while let Some(asked) = asking.join_next().await {
         asked.unwrap();
     }
-}
-
-/// How much memory this process holds, in KiB.
-fn memory_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let (_, rest) = status.split_once("VmRSS:").unwrap();
-    rest.split_whitespace().next().unwrap().parse().unwrap()
 }
 
 /// The upstream has seen its connection close behind two events.

@@ -10,6 +10,7 @@ mod overload;
 mod speed;
 mod streams;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -122,6 +123,13 @@ impl Times {
 
     fn longest(&self) -> Duration {
         self.0[self.0.len() - 1]
+    }
+}
+
+impl fmt::Display for Times {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (median, p99, count) = (self.median(), self.p99(), self.count());
+        write!(formatter, "median {median:?}, p99 {p99:?} among {count}")
     }
 }
 

@@ -6,6 +6,7 @@ use std::fs;
 use fake_upstream::Upstream;
 
 use crate::support::Metrics;
+use crate::support::process::memory_kib;
 
 /// One look.
 #[derive(Debug, Clone, Copy)]
@@ -23,15 +24,13 @@ impl Vitals {
     /// Looks at a process on this machine.
     pub(super) fn of(process: u32, metrics: &Metrics, upstream: &Upstream) -> Self {
         let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-        let number = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-            line.trim().trim_end_matches(" kB").parse().unwrap()
-        };
+        let threads = status.lines().find_map(|line| line.strip_prefix("Threads:")).unwrap();
+        let threads = threads.trim().parse().unwrap();
         let open = fs::read_dir(format!("/proc/{process}/fd")).unwrap().count();
         let kept = u64::try_from(upstream.open_connections()).unwrap();
         Self {
-            memory_kib: number("VmRSS:"),
-            threads: number("Threads:"),
+            memory_kib: memory_kib(process).0,
+            threads,
             descriptors: u64::try_from(open).unwrap().saturating_sub(kept),
             tasks: metrics.sum("tasks").saturating_sub(kept),
         }

@@ -161,12 +161,7 @@ impl Process {
     /// How much memory it holds, in KiB, and the most it has held since
     /// [`Process::forget_peak_memory`].
     pub(crate) fn memory_kib(&self) -> (u64, u64) {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let figure = |name: &str| {
-            let (_, rest) = status.split_once(name).unwrap();
-            rest.split_whitespace().next().unwrap().parse().unwrap()
-        };
-        (figure("VmRSS:"), figure("VmHWM:"))
+        memory_kib(self.id())
     }
 
     /// Begins a new measurement of the most memory held.
@@ -241,6 +236,16 @@ pub(crate) async fn furnish(admin: &Client) -> String {
     admin.post("/api/keys", &json!({"api_keys": [SERVICE_KEY]})).await;
     let made = admin.post("/api/auth_keys", &json!({"alias": "alice"})).await;
     made.json()["api_key"].as_str().unwrap().to_owned()
+}
+
+/// How much memory a process of this machine holds, in KiB, and the most it has held.
+pub(crate) fn memory_kib(process: u32) -> (u64, u64) {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let figure = |name: &str| {
+        let (_, rest) = status.split_once(name).unwrap();
+        rest.split_whitespace().next().unwrap().parse().unwrap()
+    };
+    (figure("VmRSS:"), figure("VmHWM:"))
 }
 
 /// Logs in at a process that was started with [`PASSWORD`].
