@@ -142,7 +142,7 @@ where
             id: 0,
             time_ms: self.clock.wall_ms(),
             level: *event.metadata().level(),
-            target: event.metadata().target().to_owned(),
+            target: event.metadata().target(),
             message,
             fields,
         });

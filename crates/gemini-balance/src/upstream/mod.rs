@@ -17,6 +17,7 @@ mod idle;
 mod resolve;
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -164,15 +165,30 @@ impl Upstream {
             Dialect::OpenAi => &self.openai,
             Dialect::Gemini => &self.gemini,
         };
-        if let Some(rested) = idle.pop() {
-            match exchange(rested, outbound(), &outgoing.method, idle).await {
-                Err(SendError::Lost { has_begun: false, .. }) => {}
+        let mut rested = idle.pop();
+        loop {
+            let is_rested = rested.is_some();
+            let connection = match rested.take() {
+                Some(connection) => connection,
+                None => self.connect(endpoint).await?,
+            };
+            match exchange(connection, outbound(), &outgoing.method, idle).await {
+                Err(SendError::Lost { has_begun: false, .. }) if is_rested => {}
                 done => return done,
             }
         }
-        let stream = self.dialer.dial(endpoint).await?;
-        let fresh = Connection::new(stream, self.buffer.clone(), self.clock.monotonic_ms());
-        exchange(fresh, outbound(), &outgoing.method, idle).await
+    }
+
+    /// Makes a connection. Boxed, since most requests find one and should not carry the room that
+    /// making one needs.
+    fn connect<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+    ) -> Pin<Box<dyn Future<Output = Result<Connection, ConnectError>> + Send + 'a>> {
+        Box::pin(async {
+            let stream = self.dialer.dial(endpoint).await?;
+            Ok(Connection::new(stream, self.buffer.clone(), self.clock.monotonic_ms()))
+        })
     }
 }
 
