@@ -232,3 +232,118 @@ fn first(framing: &mut Framing, rest: &mut [u8]) -> Result<(Bytes, bool), SendEr
     let first = rest.get(content).map(Bytes::copy_from_slice).unwrap_or_default();
     Ok((first, consumed < rest.len()))
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio_util::either::Either;
+
+    use super::*;
+
+    const HEAD: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+
+    /// A connection of ours and its other end.
+    async fn pair() -> (Connection, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let ours = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (theirs, _) = listener.accept().await.unwrap();
+        theirs.set_nodelay(true).unwrap();
+        (Connection::new(Either::Left(ours), ReadBuffer::default(), 0), theirs)
+    }
+
+    fn outbound(body: impl Into<Bytes>) -> Outbound {
+        Outbound { head: Bytes::from_static(b"POST / HTTP/1.1\r\n\r\n"), body: body.into() }
+    }
+
+    async fn piece(connection: &mut Connection, framing: &mut Framing) -> Bytes {
+        poll_fn(|cx| connection.poll_piece(cx, framing)).await.unwrap().unwrap().0
+    }
+
+    #[tokio::test]
+    async fn chunks_that_have_arrived_together_are_one_piece() {
+        let (mut ours, mut theirs) = pair().await;
+        let chunks = "5\r\nevent\r\n".repeat(20);
+        theirs.write_all(format!("{HEAD}{chunks}").as_bytes()).await.unwrap();
+
+        let begun = ours.ask(outbound(""), &Method::POST).await.unwrap();
+
+        assert_eq!(begun.first, "event".repeat(20));
+    }
+
+    #[tokio::test]
+    async fn a_chunk_is_handed_on_before_the_next_one_is_sent() {
+        let (mut ours, mut theirs) = pair().await;
+        theirs.write_all(HEAD.as_bytes()).await.unwrap();
+        let Begun { mut head, .. } = ours.ask(outbound(""), &Method::POST).await.unwrap();
+
+        for number in 0..20 {
+            theirs.write_all(format!("2\r\n{number:02}\r\n").as_bytes()).await.unwrap();
+
+            assert_eq!(piece(&mut ours, &mut head.framing).await, format!("{number:02}"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_head_that_drips_is_read_like_one_that_comes_at_once() {
+        let (mut ours, mut theirs) = pair().await;
+        let dripping = tokio::spawn(async move {
+            for byte in format!("{HEAD}1\r\nx\r\n").bytes() {
+                theirs.write_all(&[byte]).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            theirs
+        });
+
+        let Begun { mut head, first, .. } = ours.ask(outbound(""), &Method::POST).await.unwrap();
+        let _theirs = dripping.await.unwrap();
+
+        let x = if first.is_empty() { piece(&mut ours, &mut head.framing).await } else { first };
+        assert_eq!(x, "x");
+    }
+
+    #[tokio::test]
+    async fn an_upstream_that_answers_before_it_has_taken_the_request_is_heard() {
+        let (mut ours, mut theirs) = pair().await;
+        theirs.write_all(b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+
+        let begun = ours.ask(outbound(vec![b'x'; 64 << 20]), &Method::POST).await.unwrap();
+
+        assert_eq!(begun.head.parts.status, 413);
+        assert!(begun.unsent.is_some(), "the connection is in doubt");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_ends_before_an_answer_says_whether_it_had_begun() {
+        for (said, has_begun) in [("", false), ("HTTP/1.1 2", true)] {
+            let (mut ours, mut theirs) = pair().await;
+            theirs.write_all(said.as_bytes()).await.unwrap();
+            drop(theirs);
+
+            let lost = ours.ask(outbound(""), &Method::POST).await;
+
+            match lost {
+                Err(SendError::Lost { has_begun: found, .. }) => assert_eq!(found, has_begun),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_closed_or_speaks_unasked_is_not_used_again() {
+        for is_closed in [true, false] {
+            let (mut ours, mut theirs) = pair().await;
+            assert!(ours.is_quiet());
+
+            if is_closed {
+                theirs.shutdown().await.unwrap();
+            } else {
+                theirs.write_all(b"HTTP/1.1 408 Too Late\r\n\r\n").await.unwrap();
+            }
+            let Either::Left(stream) = &ours.stream else { panic!("in clear") };
+            stream.readable().await.unwrap();
+
+            assert!(!ours.is_quiet());
+        }
+    }
+}
