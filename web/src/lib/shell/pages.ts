@@ -12,16 +12,34 @@ import type { LucideIcon } from '$lib/ui/icon';
 export interface Page {
 	path: string;
 	label: string;
+	/** For the bar of a phone, if the label is too long for it. */
+	short?: string;
 	icon: LucideIcon;
 }
 
 /** Every page, in the order of the navigation. The first four stand in the bar of a phone. */
 export function pages(t: Dictionary): Page[] {
+	const { bar } = t.shell;
 	return [
 		{ path: '/', label: t.shell.overview, icon: Gauge },
-		{ path: '/request-keys', label: t.requestKeys.title, icon: KeyRound },
-		{ path: '/auth-keys', label: t.authKeys.title, icon: Users },
-		{ path: '/request-logs', label: t.requestLogs.title, icon: ScrollText },
+		{
+			path: '/request-keys',
+			label: t.requestKeys.title,
+			short: bar.requestKeys,
+			icon: KeyRound
+		},
+		{
+			path: '/auth-keys',
+			label: t.authKeys.title,
+			short: bar.authKeys,
+			icon: Users
+		},
+		{
+			path: '/request-logs',
+			label: t.requestLogs.title,
+			short: bar.requestLogs,
+			icon: ScrollText
+		},
 		{ path: '/realtime-logs', label: t.realtimeLogs.title, icon: SquareActivity },
 		{ path: '/stats', label: t.stats.title, icon: ChartColumn },
 		{ path: '/settings', label: t.settings.title, icon: Settings }

@@ -1,7 +1,6 @@
 /** Texts of the page /. */
 export const overview = {
 	title: 'Overview',
-	poolEmpty: 'No service key has been added yet.',
 	pool: (usable: string, total: string) => `${usable} of ${total} service keys usable`,
 	allWell: 'Everything works.',
 	parts: {

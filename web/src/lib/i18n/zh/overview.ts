@@ -2,7 +2,6 @@ import type { overview as english } from '../en/overview';
 
 export const overview: typeof english = {
 	title: '概览',
-	poolEmpty: '尚未添加服务密钥。',
 	pool: (usable, total) => `${total} 个服务密钥中有 ${usable} 个可用`,
 	allWell: '一切正常。',
 	parts: {

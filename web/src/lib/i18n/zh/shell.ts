@@ -4,6 +4,7 @@ export const shell: typeof english = {
 	skip: '跳到正文',
 	navigation: '页面',
 	overview: '概览',
+	bar: { requestKeys: '密钥', authKeys: '用户', requestLogs: '日志' },
 	more: '更多页面',
 	menu: '菜单',
 	preferences: '偏好设置',
