@@ -3,11 +3,7 @@
 //! Nothing is built here. Without that folder the table is empty, and the gateway shows a plain
 //! notice instead. Other builds read the folder when they start, so that a change of the UI costs no
 //! compilation.
-#![expect(
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    reason = "cargo is spoken to by standard output and speaks by the environment"
-)]
+#![expect(clippy::disallowed_methods, reason = "cargo speaks to a build script by the environment")]
 
 use std::error::Error;
 use std::fmt::Write as _;

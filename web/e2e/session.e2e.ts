@@ -1,4 +1,4 @@
-import { expect, PASSWORD, test } from './support/test';
+import { expect, expectAccessible, PASSWORD, test } from './support/test';
 
 /** Chromium reports every 401 by itself. */
 const REFUSED = /status of 401/;
@@ -71,4 +71,28 @@ test('the language changes at once and stays', async ({ adminPage: page }) => {
 
 	await page.reload();
 	await expect(page.getByRole('heading', { level: 1 })).toHaveText('设置');
+});
+
+test('a session that ends does not cost the page: after the password it goes on where it was', async ({
+	adminPage: page
+}) => {
+	await page.goto('/');
+	await expect(page.getByRole('heading', { level: 1, name: 'Overview' })).toBeVisible();
+	await page.evaluate(() => document.body.setAttribute('data-kept', ''));
+	await page.context().clearCookies();
+
+	// The next refresh of the overview meets the end of the session.
+	const dialog = page.getByRole('dialog', { name: 'Your session has ended' });
+	await expect(dialog).toBeVisible({ timeout: 15_000 });
+	await page.keyboard.press('Escape');
+	await expect(dialog).toBeVisible();
+	await expectAccessible(page);
+	const refreshed = page.waitForResponse((it) => it.url().includes('/api/system') && it.ok());
+	await dialog.getByLabel('Password', { exact: true }).fill(PASSWORD);
+	await dialog.getByRole('button', { name: 'Log in' }).click();
+
+	await expect(dialog).toBeHidden();
+	await refreshed;
+	await expect(page.locator('body[data-kept]')).toBeAttached();
+	await expect(page).toHaveURL(/\/$/);
 });
