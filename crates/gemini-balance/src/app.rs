@@ -26,6 +26,7 @@ use crate::store::Store;
 use crate::upstream::Upstream;
 use crate::user_keys::UserKeys;
 use crate::vault::Vault;
+use crate::web::Web;
 
 /// The handles shared by all requests.
 #[derive(Debug)]
@@ -68,6 +69,8 @@ pub struct App {
     pub metrics: Metrics,
     /// The live log.
     pub live: Live,
+    /// The web UI.
+    pub web: Web,
 }
 
 /// One thread of the data plane.
@@ -77,7 +80,7 @@ pub struct Worker {
     pub app: Arc<App>,
     /// Its own way out, with its own connections.
     pub upstream: Upstream,
-    /// The admin's pages and calls.
+    /// The admin's calls.
     pub control: Router,
     /// Where those run, so that they never delay a token.
     pub control_runtime: Handle,
