@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gemini_balance::admin::{self, Access};
-use gemini_balance::live::Seen;
+use gemini_balance::feed::Seen;
 use http::Method;
 
 use crate::support::canary::KEYS_MAX;
@@ -42,7 +42,7 @@ impl Gateway {
     async fn live_lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         let Ok(mut watcher) = self.app().live.subscribe(None) else { return lines };
-        while let Ok(Some(Seen::Line(line))) =
+        while let Ok(Some(Seen::Item(line))) =
             tokio::time::timeout(Duration::ZERO, watcher.next()).await
         {
             lines.push(serde_json::to_string(&*line).unwrap());
