@@ -88,7 +88,6 @@ struct ReadyNews {
 
 /// Events were missed; the data of the event `lagged`.
 #[derive(Debug, Serialize, ToSchema)]
-#[expect(dead_code, reason = "it is written by hand, and described here")]
 struct LaggedNews {
     /// How many; `null` if that is not known.
     missed: Option<u64>,

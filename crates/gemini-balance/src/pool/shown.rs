@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use keypool::{Counts, KeyId, KeyView, Trouble};
+use keypool::{Counts, KeyId, KeyView, Time, Trouble};
 
+use super::refusals::RefusedAttempt;
 use super::{KeyPool, ServiceKey};
 
 impl KeyPool {
@@ -33,6 +34,16 @@ impl KeyPool {
     pub fn counts(&self) -> Counts {
         let now = self.now();
         self.state.lock().pool.counts(now)
+    }
+
+    /// What the upstream has said of a key last, latest first.
+    pub fn refusals(&self, id: KeyId, max: usize) -> Vec<RefusedAttempt> {
+        self.state.lock().refusals.of_key(id, max)
+    }
+
+    /// When the first bucket or credit that rests returns by time.
+    pub fn soonest_return(&self) -> Option<Time> {
+        self.state.lock().pool.soonest_return()
     }
 
     /// How many requests wait in line for a key.

@@ -163,11 +163,7 @@ mod tests {
         let store = TestStore::new();
         let count = i64::from(ROWS_MAX) + 10;
         let rows: Vec<LogRow> = (0..count)
-            .map(|number| LogRow {
-                ended_at_ms: NOW_MS - number,
-                is_final: true,
-                ..row(number as u64)
-            })
+            .map(|number| LogRow { ended_at_ms: NOW_MS - number, is_final: true, ..row(number) })
             .collect();
         for some in rows.chunks(4_000) {
             store.insert(some).await;

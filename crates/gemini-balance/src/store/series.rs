@@ -18,9 +18,12 @@ use crate::store::meta::unsigned;
 use crate::store::rollup::{Dimension, Latencies, Span, Sums};
 use crate::store::scope::{Scope, Subject};
 use crate::store::stats::{
-    Percentiles, Period, Step, by_model, by_subject, errors_by_id, most_used, periods,
+    Percentiles, Period, Step, Usage, by_model, by_subject, errors_by_id, most_used, periods,
     service_key_names, user_key_name, word,
 };
+
+/// Quarter-hours of an hour.
+const HOUR_QUARTERS: i64 = 4;
 
 /// What the lines stand for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -84,6 +87,21 @@ pub struct Amount {
     pub total_tokens: u64,
 }
 
+/// Hours of a day: the points of [`KeyModel`].
+pub const HOURS: usize = 24;
+
+/// What a key was used for with one model in a day.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct KeyModel {
+    /// The model.
+    pub model: String,
+    /// What it was used for in all of them.
+    #[serde(flatten)]
+    pub usage: Usage,
+    /// What it was used for in each of 24 hours; `None` for one without any use.
+    pub hours: Vec<Option<Amount>>,
+}
+
 /// How long requests took in a period.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LatencyPoint {
@@ -116,6 +134,59 @@ impl Store {
                 By::UserKey => keys(connection, (range, Dimension::UserKey), limit, &periods),
                 By::ServiceKey => keys(connection, (range, Dimension::ServiceKey), limit, &periods),
             }
+        })
+        .await
+    }
+
+    /// What was used of each model in a range of 24 whole hours, most attempts first.
+    ///
+    /// # Errors
+    /// As any read.
+    pub async fn key_models(&self, scope: Scope) -> Result<Vec<KeyModel>, StoreError> {
+        self.read(move |connection| {
+            let first = scope.range.quarters().start;
+            let mut models: HashMap<i64, (Sums, Vec<Option<Amount>>)> = HashMap::new();
+            for cell in scope.quarters(connection)? {
+                let (sums, hours) = models
+                    .entry(cell.model_id)
+                    .or_insert_with(|| (Sums::default(), vec![None; HOURS]));
+                sums.add(&cell.sums);
+                let hour = usize::try_from((cell.start - first) / HOUR_QUARTERS).ok();
+                if let Some(hour) = hour.and_then(|hour| hours.get_mut(hour)) {
+                    hour.get_or_insert_default().add(cell.sums.into());
+                }
+            }
+            let totals = models.iter().map(|(id, (sums, _))| (*id, *sums)).collect();
+            let mut shown = Vec::with_capacity(models.len());
+            for (id, sums) in most_used(totals, usize::MAX) {
+                let hours = models.remove(&id).map(|(_, hours)| hours).unwrap_or_default();
+                shown.push(KeyModel { model: word(connection, id)?, usage: sums.into(), hours });
+            }
+            Ok(shown)
+        })
+        .await
+    }
+
+    /// What each of some service keys was used for in a time range; those that were not are left out.
+    ///
+    /// # Errors
+    /// As any read.
+    pub async fn use_of_service_keys(
+        &self,
+        ids: Vec<i64>,
+        range: TimeRange,
+    ) -> Result<HashMap<i64, Amount>, StoreError> {
+        self.read(move |connection| {
+            let mut keys = HashMap::new();
+            for id in ids {
+                let scope = Scope { subject: Subject::ServiceKey(id), ..Scope::from(range) };
+                let mut amount = Amount::default();
+                scope.by_model(connection)?.into_values().for_each(|sums| amount.add(sums.into()));
+                if 0 < amount.attempts {
+                    keys.insert(id, amount);
+                }
+            }
+            Ok(keys)
         })
         .await
     }
@@ -327,5 +398,134 @@ impl Amount {
         self.requests = self.requests.saturating_sub(other.requests);
         self.successes = self.successes.saturating_sub(other.successes);
         self.total_tokens = self.total_tokens.saturating_sub(other.total_tokens);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log_row::LogRow;
+    use crate::store::calendar::DAY_MS;
+    use crate::store::tests::{TestStore, row};
+
+    const HOUR_MS: i64 = DAY_MS / 24;
+    /// The start of a day.
+    const START_MS: i64 = 20_000 * DAY_MS;
+
+    #[tokio::test]
+    async fn the_lines_and_the_rest_add_up_to_the_whole_and_a_gap_is_no_nought() {
+        let store = store_with_rows().await;
+        let range = TimeRange { start_ms: START_MS, end_ms: START_MS + 30 * HOUR_MS };
+
+        for (by, lines) in
+            [(By::Model, 2), (By::UserKey, 2), (By::ServiceKey, 3), (By::ErrorKind, 2)]
+        {
+            for limit in [1, 2, 20] {
+                let asked = (range, by, limit);
+                let chart = store.chart(asked, Step::Hour, Zone::utc()).await.unwrap();
+
+                assert_eq!(chart.periods.len(), 30, "{by:?}");
+                assert_eq!(chart.series.len(), lines.min(limit), "{by:?} {limit}");
+                let all = chart.series.iter().map(|line| &line.values).chain(&chart.others);
+                let sum: u64 = all.clone().flatten().flatten().map(|it| it.attempts).sum();
+                let expected = if by == By::ErrorKind { 30 } else { 90 };
+                assert_eq!(sum, expected, "{by:?} {limit}");
+                assert_eq!(chart.others.is_some(), limit < lines, "{by:?} {limit}");
+                for values in all {
+                    assert_eq!(values.len(), 30);
+                    assert_eq!(values[1], None, "in the odd hours there is nothing");
+                    assert!(values.iter().flatten().all(|amount| 0 < amount.attempts));
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_one_key_used_is_what_its_rows_say() {
+        let store = store_with_rows().await;
+        let range = TimeRange { start_ms: START_MS - 5 * DAY_MS, end_ms: START_MS + 30 * HOUR_MS };
+
+        for (subject, model, attempts) in [
+            (Subject::All, None, 90),
+            (Subject::All, Some("m1"), 45),
+            (Subject::UserKey(1), None, 60),
+            (Subject::UserKey(2), None, 30),
+            (Subject::UserKey(2), Some("m0"), 15),
+            (Subject::ServiceKey(1), None, 30),
+            (Subject::ServiceKey(7), None, 0),
+            (Subject::UserKey(1), Some("m9"), 0),
+        ] {
+            let scope = || Scope { range, subject, model: model.map(str::to_owned) };
+
+            let overview = store.overview(scope()).await.unwrap();
+            let points = store.timeline(scope(), Step::Hour, Zone::utc()).await.unwrap();
+            let models = store.usage_by_model(scope(), 10).await.unwrap();
+            let hours = store.week_hours(scope(), Zone::utc()).await.unwrap();
+
+            let told = format!("{subject:?} {model:?}");
+            assert_eq!(overview.usage.sums.attempts, attempts, "{told}");
+            let sum = |usages: &mut dyn Iterator<Item = u64>| usages.sum::<u64>();
+            let points = points.iter().flat_map(|point| &point.usage);
+            assert_eq!(sum(&mut points.map(|usage| usage.sums.attempts)), attempts, "{told}");
+            let models = models.iter().map(|model| model.usage.sums.attempts);
+            assert_eq!(sum(&mut { models }), attempts, "{told}");
+            let hours = hours.iter().flat_map(|hour| &hour.usage);
+            assert_eq!(sum(&mut hours.map(|usage| usage.sums.attempts)), attempts, "{told}");
+        }
+    }
+
+    #[tokio::test]
+    async fn how_long_requests_took_is_told_by_period_and_model() {
+        let store = store_with_rows().await;
+        let range = TimeRange { start_ms: START_MS, end_ms: START_MS + 4 * HOUR_MS };
+        let scope =
+            |model: Option<&str>| Scope { model: model.map(str::to_owned), ..Scope::from(range) };
+        let p50 = async |model| {
+            let points = store.latencies(scope(model), Step::Hour, Zone::utc()).await.unwrap();
+            points.into_iter().map(|point| point.latency.p50_ms).collect::<Vec<_>>()
+        };
+
+        assert_eq!(p50(Some("m0")).await, [Some(10), None, Some(10), None]);
+        assert_eq!(p50(Some("m1")).await, [Some(12), None, Some(12), None]);
+        assert_eq!(p50(Some("m9")).await, [None; 4]);
+    }
+
+    #[tokio::test]
+    async fn a_day_of_a_key_is_told_by_model_and_hour() {
+        let store = store_with_rows().await;
+        let range = TimeRange { start_ms: START_MS, end_ms: START_MS + DAY_MS };
+
+        let subject = Subject::ServiceKey(1);
+        let models = store.key_models(Scope { subject, ..Scope::from(range) }).await.unwrap();
+        let used = store.use_of_service_keys(vec![1, 2, 7], range).await.unwrap();
+
+        let names: Vec<&str> = models.iter().map(|model| model.model.as_str()).collect();
+        assert_eq!(names, ["m0", "m1"]);
+        for model in &models {
+            assert_eq!(model.hours.len(), HOURS);
+            assert_eq!(model.usage.sums.attempts, 12);
+            assert!(model.hours[0].is_some() && model.hours[1].is_none());
+        }
+        assert_eq!((used[&1].attempts, used[&2].attempts, used.len()), (24, 24, 2));
+    }
+
+    /// Six attempts in every other of 30 hours: two models, three service keys, two user keys; those with service key 3
+    /// fail, in two ways.
+    async fn store_with_rows() -> TestStore {
+        let store = TestStore::new();
+        let rows: Vec<LogRow> = (0..15)
+            .flat_map(|hour| (0..6).map(move |place| (hour, place)))
+            .map(|(hour, place)| LogRow {
+                ended_at_ms: START_MS + hour * 2 * HOUR_MS + place,
+                model: format!("m{}", place % 2),
+                service_key_id: Some(place % 3 + 1),
+                user_key_id: Some(if place % 3 == 1 { 2 } else { 1 }),
+                error_kind: (place % 3 == 2).then(|| format!("error-{}", place % 2).into()),
+                duration_ms: if place % 2 == 0 { 10 } else { 12 },
+                ..row(0)
+            })
+            .collect();
+        store.insert(&rows).await;
+        store
     }
 }

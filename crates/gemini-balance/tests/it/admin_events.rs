@@ -182,13 +182,10 @@ async fn a_page_whose_connection_broke_goes_on_where_it_was_or_is_told_to_read_a
     let seen = page.any().await;
     events.tell(Topic::Job, &2);
 
-    let by_header = Page::open_at(
-        &admin.with("last-event-id", &seen.id),
-        &format!("/api/events?last_event_id={}", ready.id),
-    );
-    let mut by_header = by_header.await;
-    let mut by_query =
-        Page::open_at(&admin, &format!("/api/events?last_event_id={}", ready.id)).await;
+    let path = format!("/api/events?last_event_id={}", ready.id);
+    let browser = admin.with("last-event-id", &seen.id);
+    let mut by_header = Page::open_at(&browser, &path).await;
+    let mut by_query = Page::open_at(&admin, &path).await;
     let mut stranger = Page::open_at(&admin, "/api/events?last_event_id=5").await;
     let mut fresh = Page::open(&admin).await;
     events.tell(Topic::Job, &3);

@@ -12,6 +12,11 @@ use http::Method;
 use crate::support::canary::KEYS_MAX;
 use crate::support::{Canaries, Client, Gateway, Kind, Spoken};
 
+/// Answers that go on for as long as somebody listens.
+const STREAMS: [&str; 2] = ["/api/events", "/api/logs/sse"];
+/// The answer that is the whole database.
+const BACKUP: &str = "/api/backup";
+
 impl Gateway {
     /// Every secret that can be seen, with its place.
     pub(crate) async fn leaks(&self) -> Vec<String> {
@@ -29,8 +34,13 @@ impl Gateway {
         for line in self.live_lines().await {
             search("the live log", line.as_bytes(), &[]);
         }
+        for event in self.events_told().await {
+            search("the events", event.as_bytes(), &[]);
+        }
         for (path, answer) in self.admin_pages().await {
-            search(&path, &answer, &[]);
+            // A backup holds the hash that it is a backup of.
+            let may_hold = if path == BACKUP { &[Kind::PasswordHash][..] } else { &[] };
+            search(&path, &answer, may_hold);
         }
         for (path, bytes) in files(self.directory.path()) {
             let may_hold = may_hold(&path);
@@ -50,6 +60,17 @@ impl Gateway {
         lines
     }
 
+    async fn events_told(&self) -> Vec<String> {
+        let mut told = Vec::new();
+        let Ok(mut watcher) = self.app().events.subscribe(Some(0)) else { return told };
+        while let Ok(Some(Seen::Item(event))) =
+            tokio::time::timeout(Duration::ZERO, watcher.next()).await
+        {
+            told.push(event.data.clone());
+        }
+        told
+    }
+
     /// What an admin sees who looks at everything.
     async fn admin_pages(&self) -> Vec<(String, Vec<u8>)> {
         let app = self.app();
@@ -64,7 +85,7 @@ impl Gateway {
             let is_page = route.method() == Method::GET && route.access == Access::Admin;
             is_page && route.alias_of.is_none() && !route.path.contains('{')
         });
-        for path in looks.map(|route| route.path).filter(|path| !path.ends_with("/sse")) {
+        for path in looks.map(|route| route.path).filter(|path| !STREAMS.contains(path)) {
             pages.push((path.to_owned(), admin.get(path).await.body.to_vec()));
         }
         pages

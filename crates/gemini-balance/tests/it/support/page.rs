@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use http::Method;
 use serde_json::Value;
 
-use crate::support::{Client, Stream};
+use crate::support::{Client, PATIENCE, Stream};
 
 /// A stream of events that is being read.
 pub(crate) struct Page {
@@ -61,8 +61,13 @@ impl Page {
         }
     }
 
-    /// The next event.
+    /// The next event. A sign of life is none, so the stream alone would go on for ever.
     pub(crate) async fn any(&mut self) -> Told {
+        let coming = tokio::time::timeout(PATIENCE, self.read_one()).await;
+        coming.expect("no event in time")
+    }
+
+    async fn read_one(&mut self) -> Told {
         loop {
             if let Some(told) = self.read.pop_front() {
                 return told;
