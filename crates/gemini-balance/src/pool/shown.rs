@@ -7,6 +7,9 @@ use keypool::{Counts, KeyId, KeyView, Time, Trouble};
 use super::refusals::RefusedAttempt;
 use super::{KeyPool, ServiceKey};
 
+/// Keys that are looked at before requests get their turn again.
+const KEYS_PER_LOCK: usize = 128;
+
 impl KeyPool {
     /// The key behind an id.
     pub fn key(&self, id: KeyId) -> Option<Arc<ServiceKey>> {
@@ -19,15 +22,20 @@ impl KeyPool {
         self.state.lock().pool.view(id, now)
     }
 
-    /// What a person sees of all keys, with the keys themselves.
+    /// What a person sees of all keys, by id, with the keys themselves. A handful is looked at under
+    /// each lock, so that no request waits for all.
     pub fn views(&self) -> Vec<(Arc<ServiceKey>, KeyView)> {
         let now = self.now();
-        let state = self.state.lock();
-        let views = state.pool.views(now);
+        let mut ids: Vec<KeyId> = self.state.lock().keys.keys().copied().collect();
+        ids.sort_unstable();
+        let mut views = Vec::with_capacity(ids.len());
+        for some in ids.chunks(KEYS_PER_LOCK) {
+            let state = self.state.lock();
+            views.extend(some.iter().filter_map(|id| {
+                Some((Arc::clone(state.keys.get(id)?), state.pool.view(*id, now)?))
+            }));
+        }
         views
-            .into_iter()
-            .filter_map(|view| Some((Arc::clone(state.keys.get(&view.id)?), view)))
-            .collect()
     }
 
     /// How many keys are in which state.

@@ -133,7 +133,7 @@ mod tests {
             ..row(0)
         };
         let mut rows: Vec<LogRow> =
-            (1..=100).map(|number| at(number * 100, number as u32)).collect();
+            (1..=100_u32).map(|number| at(i64::from(number) * 100, number)).collect();
         rows.push(at(120_001, 5_000));
         let failed =
             |is_final| LogRow { is_final, error_kind: Some("timeout".into()), ..at(5, 9_000) };

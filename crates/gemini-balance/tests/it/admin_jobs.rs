@@ -74,7 +74,9 @@ async fn deleted_keys_come_back_and_serve_unless_another_took_their_place() {
 
     assert_eq!((&undone["action"], &undone["undo_until"]), (&json!("restore"), &Value::Null));
     assert_eq!(undone["counts"], json!({"done": 2, "duplicate": 1}));
-    assert_eq!(admin.get(&format!("/api/keys/{one}")).await.json(), before);
+    let mut after = admin.get(&format!("/api/keys/{one}")).await.json();
+    after["since"] = before["since"].clone();
+    assert_eq!(after, before, "as it was, but that it has stood so since it is back");
     let gateway = gateway.restart().await;
     assert_eq!(gateway.app().pool.counts().active, 3, "what was brought back is on the disk");
     for _ in 0..3 {
@@ -166,7 +168,7 @@ async fn each_line_of_an_import_has_a_result_and_a_trial_adds_nothing() {
     assert_eq!(found[100]["outcome"], "invalid");
     assert_eq!(
         (&found[200]["outcome"], &found[200]["key_brief"]),
-        (&json!("duplicate"), &json!("ser...ey-1"))
+        (&json!("duplicate"), &json!("se...-1"))
     );
     assert_eq!(
         (&found[300]["outcome"], &found[1]["outcome"]),
