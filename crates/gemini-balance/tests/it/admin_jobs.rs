@@ -1,5 +1,7 @@
 //! Jobs on service keys: progress, a result for each, calling off, undoing.
 
+use std::time::{Duration, Instant};
+
 use fake_upstream::{Answer, When};
 use http::Method;
 use serde_json::{Value, json};
@@ -276,6 +278,58 @@ async fn an_order_that_makes_no_sense_is_refused_and_what_is_not_there_is_not_fo
         assert_eq!(reply.status, 422, "{query}");
     }
     assert_eq!(admin.get("/api/jobs").await.json()["jobs"][0]["id"], *id);
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: jobs on fifty thousand keys, and what requests notice of them"]
+async fn fifty_thousand_keys_come_change_go_and_come_back_while_requests_are_served() {
+    let gateway = Gateway::start().await;
+    let admin = gateway.admin().await;
+    let lines: Vec<String> = (0..50_000).map(|it| format!("AIzaSyOneOfMany-{it:06}")).collect();
+    let order = |action: &str| json!({"action": action, "filter": {"tag": "many"}});
+    let import = json!({"api_keys": lines, "tags": ["many"]});
+    let mut deleted = String::new();
+
+    for (path, order) in [
+        ("/api/keys/import", import),
+        ("/api/keys/jobs", order("disable")),
+        ("/api/keys/jobs", order("reset")),
+        ("/api/keys/jobs", order("delete")),
+        ("undo", Value::Null),
+    ] {
+        let began = Instant::now();
+        let path =
+            if path == "undo" { format!("/api/jobs/{deleted}/undo") } else { path.to_owned() };
+        let begun = admin.post(&path, &order).await;
+        assert_eq!(begun.status, 202, "{}", begun.text());
+        let asked = began.elapsed();
+        let mut slowest = Duration::ZERO;
+        let over = finished(&admin, begun.json());
+        tokio::pin!(over);
+        let job = loop {
+            let at = Instant::now();
+            tokio::select! {
+                job = &mut over => break job,
+                _ = Ask::openai().is_answered(&gateway.openai()) => {
+                    slowest = slowest.max(at.elapsed());
+                }
+            }
+        };
+        println!(
+            "{}: asked {asked:?}, over after {:?}, slowest request beside it {slowest:?}",
+            job["action"],
+            began.elapsed()
+        );
+        assert_eq!((&job["stage"], &job["finished"]), (&json!("done"), &json!(50_000)));
+        job["id"].as_str().unwrap().clone_into(&mut deleted);
+    }
+    for path in ["/api/keys?limit=100&usage=true&sort=-last_used_at", "/api/keys/values?q=any"] {
+        let began = Instant::now();
+        assert_eq!(admin.get(path).await.status, 200);
+        println!("{path}: {:?}", began.elapsed());
+    }
+    assert_eq!(gateway.app().pool.counts().total, 50_003);
     gateway.close().await;
 }
 
