@@ -20,11 +20,11 @@ use crate::admin::login_form::LoginForm;
 use crate::admin::peer::Peer;
 use crate::admin::problem::{Part, Problem};
 use crate::admin::routes::{Routes, get, post};
-use crate::admin::values::Moment;
 use crate::app::App;
 use crate::config::CookieSecure;
 use crate::config::forbidden;
 use crate::login_throttle::Throttled;
+use crate::moment::Moment;
 use crate::secret::Secret;
 use crate::sessions::Opened;
 

@@ -6,8 +6,10 @@
 mod access;
 mod charts;
 mod error;
+mod events;
 mod frame;
 mod input;
+mod jobs;
 #[cfg(any(test, fuzzing))]
 pub mod laws;
 mod live_logs;
@@ -24,8 +26,10 @@ mod problem;
 mod request_logs;
 mod routes;
 mod service_keys;
+mod sse;
 mod stats;
 mod system;
+mod time_range;
 mod user_keys;
 mod values;
 
@@ -63,9 +67,11 @@ fn all(app: &Arc<App>) -> Routes {
     let routes = login::routes(routes);
     let routes = user_keys::routes(routes);
     let routes = service_keys::routes(routes);
+    let routes = jobs::routes(routes);
     let routes = request_logs::routes(routes);
     let routes = log_export::routes(routes);
     let routes = live_logs::routes(routes);
+    let routes = events::routes(routes);
     let routes = charts::routes(routes);
     let routes = stats::routes(routes);
     let routes = system::routes(routes);

@@ -11,18 +11,16 @@ use serde::Deserialize;
 use utoipa::OpenApi;
 
 use crate::admin::error::{ApiError, ErrorBody};
-use crate::admin::moment::{QueryMoment, zone};
+use crate::admin::moment::zone;
 use crate::admin::parameters::{Both, Only};
-use crate::admin::problem::{Part, Problem};
 use crate::admin::routes::{Routes, get};
-use crate::admin::values::Bounded;
+use crate::admin::time_range::{DAY_MS, Range, Top, problem};
 use crate::app::App;
 use crate::store::calendar::{TimeRange, Zone};
 use crate::store::stats::{
     ErrorCount, ModelUsage, Overview, Point, ServiceKeyUsage, Step, UserKeyUsage, WeekHour,
 };
 
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 /// The longest range that is looked at quarter-hour by quarter-hour: five years.
 const CALENDAR_DAYS_MAX: i64 = 5 * 366;
 
@@ -149,28 +147,6 @@ async fn week_hours(
     Ok(Json(app.store.week_hours(range, clock.timezone).await?))
 }
 
-/// A range of time.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-struct Range {
-    /// Its start: ISO 8601 (UTC if without a zone), or a number of seconds or milliseconds since 1970; a day before its end if absent.
-    #[param(value_type = Option<String>)]
-    from: Option<QueryMoment>,
-    /// The first moment after it, in the same forms; now if absent.
-    #[param(value_type = Option<String>)]
-    to: Option<QueryMoment>,
-}
-
-/// How much of a list.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-struct Top {
-    /// Entries at most.
-    #[serde(default = "hundred")]
-    #[param(inline, default = 100)]
-    limit: Bounded<1, 10_000>,
-}
-
 /// Steps of the calendar, in ranges of at most five years.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -194,28 +170,6 @@ struct Clock {
     timezone: Zone,
 }
 
-impl Range {
-    fn since(&self, app: &App) -> Result<TimeRange, ApiError> {
-        self.at(app.clock.wall_ms())
-    }
-
-    /// The range as it is at `now_ms`.
-    fn at(&self, now_ms: i64) -> Result<TimeRange, ApiError> {
-        let end_ms = self.to.map_or(now_ms, |to| to.ms);
-        let start_ms = self.from.map_or(end_ms - DAY_MS, |from| from.ms);
-        match start_ms < end_ms {
-            true => Ok(TimeRange { start_ms, end_ms }),
-            false => Err(problem("Input should be earlier than the end of the range")),
-        }
-    }
-}
-
-impl Top {
-    fn limit(&self) -> usize {
-        usize::try_from(self.limit.get()).unwrap_or(usize::MAX)
-    }
-}
-
 fn calendar(range: TimeRange) -> Result<TimeRange, ApiError> {
     match range.end_ms - range.start_ms <= CALENDAR_DAYS_MAX * DAY_MS {
         true => Ok(range),
@@ -232,29 +186,9 @@ fn step_of(range: TimeRange) -> Step {
     }
 }
 
-fn problem(words: &str) -> ApiError {
-    ApiError::Invalid(vec![Problem::value(Part::Query, "from", words)])
-}
-
-fn hundred() -> Bounded<1, 10_000> {
-    Bounded::nearest(100)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const NOW_MS: i64 = 1_795_380_408_435;
-
-    #[test]
-    fn a_range_is_the_last_day_unless_it_is_given() {
-        check(None, None, Some((NOW_MS - DAY_MS, NOW_MS)));
-        check(Some(NOW_MS - 5), None, Some((NOW_MS - 5, NOW_MS)));
-        check(None, Some(DAY_MS), Some((0, DAY_MS)));
-        check(Some(1), Some(2), Some((1, 2)));
-        check(Some(2), Some(2), None);
-        check(Some(NOW_MS + 1), None, None);
-    }
 
     #[test]
     fn the_step_suits_the_range_and_five_years_are_the_limit() {
@@ -265,14 +199,5 @@ mod tests {
         assert_eq!(step_of(range(800)), Step::Month);
         assert!(calendar(range(CALENDAR_DAYS_MAX)).is_ok());
         assert!(calendar(range(CALENDAR_DAYS_MAX + 1)).is_err());
-    }
-
-    fn check(from: Option<i64>, to: Option<i64>, expected: Option<(i64, i64)>) {
-        let moment = |ms: Option<i64>| ms.map(|ms| QueryMoment { ms });
-        let range = Range { from: moment(from), to: moment(to) };
-
-        let read = range.at(NOW_MS).ok().map(|range| (range.start_ms, range.end_ms));
-
-        assert_eq!(read, expected, "from {from:?} to {to:?}");
     }
 }

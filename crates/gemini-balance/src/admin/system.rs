@@ -12,10 +12,10 @@ use utoipa::{OpenApi, ToSchema};
 
 use crate::admin::error::ApiError;
 use crate::admin::routes::{Routes, get};
-use crate::admin::values::Moment;
 use crate::app::App;
 use crate::config::{Setting, Source};
 use crate::metrics::Gauges;
+use crate::moment::Moment;
 
 #[derive(OpenApi)]
 #[openapi(paths(version, settings, system))]

@@ -16,6 +16,7 @@ use super::line::{Line, Place, Waiting};
 use super::memory::Unsaved;
 use super::{Lease, ServiceKey, lease};
 use crate::clock::Clock;
+use crate::events::Teller;
 
 /// The shared, live pool.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub struct KeyPool {
     pub(super) remember: Notify,
     /// What the store does not have yet; held while it is written.
     pub(super) unsaved: tokio::sync::Mutex<Unsaved>,
+    /// Tells changes to whoever has a page open.
+    pub(super) teller: Teller,
 }
 
 #[derive(Debug)]
@@ -63,6 +66,7 @@ impl KeyPool {
             keeper: Notify::new(),
             remember: Notify::new(),
             unsaved: tokio::sync::Mutex::default(),
+            teller: Teller::default(),
         })
     }
 

@@ -12,6 +12,7 @@ mod line;
 mod live;
 mod members;
 mod memory;
+mod news;
 mod probe;
 mod shown;
 
@@ -20,6 +21,7 @@ use keypool::{KeyId, Policy};
 pub use lease::Lease;
 pub use live::KeyPool;
 pub use memory::{load, seal_context};
+pub use news::{BucketNews, KeyNews, PoolNews, ProjectNews, TroubleNews};
 pub use probe::{Probed, Prober};
 
 use crate::config::Config;

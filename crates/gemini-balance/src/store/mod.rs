@@ -16,10 +16,12 @@ pub mod open;
 pub mod pool_state;
 pub mod prune;
 pub mod request_logs;
+pub mod service_key_lists;
 pub mod service_keys;
 pub mod sessions;
 pub mod stats;
 pub mod user_keys;
+pub mod value_counts;
 
 mod crew;
 mod histogram;

@@ -190,11 +190,9 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<UserKeyUsage>, StoreError> {
         self.read(move |connection| {
-            let mut statement =
-                connection.prepare_cached("SELECT name FROM user_keys WHERE id = ?1")?;
             let mut usages = Vec::new();
             for (id, sums) in most_used(by_subject(connection, Dimension::UserKey, range)?, limit) {
-                let name = statement.query_map([id], |row| row.get(0))?.next().transpose()?;
+                let name = user_key_name(connection, id)?;
                 let user_key_id = (id != 0).then_some(id);
                 usages.push(UserKeyUsage { user_key_id, name, usage: sums.into() });
             }
@@ -334,6 +332,16 @@ pub(super) fn word(connection: &Connection, id: i64) -> Result<String, StoreErro
     Ok(statement.query_row([id], |row| row.get(0))?)
 }
 
+/// The name of a user key, living or deleted.
+pub(super) fn user_key_name(
+    connection: &Connection,
+    id: i64,
+) -> Result<Option<String>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT name FROM user_keys WHERE id = ?1")?;
+    let mut names = statement.query_map([id], |row| row.get(0))?;
+    Ok(names.next().transpose()?)
+}
+
 /// Identifier and brief of a service key, living or deleted.
 pub(super) fn service_key_names(
     connection: &Connection,
@@ -345,7 +353,8 @@ pub(super) fn service_key_names(
     Ok(names.next().transpose()?)
 }
 
-fn by_subject(
+/// Sums by user key or service key.
+pub(super) fn by_subject(
     connection: &Connection,
     dimension: Dimension,
     range: TimeRange,
@@ -359,7 +368,11 @@ fn by_subject(
     grouped(connection, sql, dimension, range)
 }
 
-fn by_model(connection: &Connection, range: TimeRange) -> Result<HashMap<i64, Sums>, StoreError> {
+/// Sums by model.
+pub(super) fn by_model(
+    connection: &Connection,
+    range: TimeRange,
+) -> Result<HashMap<i64, Sums>, StoreError> {
     let sql = "SELECT model_id, sum(attempts), sum(requests), sum(successes),
                    sum(prompt_tokens), sum(completion_tokens), sum(cached_tokens),
                    sum(thinking_tokens), sum(total_tokens)
@@ -386,7 +399,8 @@ fn grouped(
     Ok(groups)
 }
 
-fn most_used(groups: HashMap<i64, Sums>, limit: usize) -> Vec<(i64, Sums)> {
+/// Those with the most attempts first, at most `limit` of them.
+pub(super) fn most_used(groups: HashMap<i64, Sums>, limit: usize) -> Vec<(i64, Sums)> {
     let mut groups: Vec<_> = groups.into_iter().collect();
     groups.sort_unstable_by_key(|(id, sums)| (std::cmp::Reverse(sums.attempts), *id));
     groups.truncate(limit);
@@ -413,7 +427,11 @@ fn latencies_by_model(
     Ok(models)
 }
 
-fn errors(connection: &Connection, range: TimeRange) -> Result<Vec<ErrorCount>, StoreError> {
+/// How often each kind of error occurred, the most frequent first.
+pub(super) fn errors(
+    connection: &Connection,
+    range: TimeRange,
+) -> Result<Vec<ErrorCount>, StoreError> {
     let mut kinds: HashMap<i64, (u64, u64)> = HashMap::new();
     let mut statement = connection.prepare_cached(
         "SELECT error_kind, sum(attempts), sum(requests) FROM rollup_errors

@@ -48,6 +48,58 @@ async fn what_was_used_is_told_by_key_model_error_and_in_sum() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_values_of_the_log_are_counted_within_a_range() {
+    let gateway = Gateway::start().await;
+    let admin = gateway.admin().await;
+    let now_ms = gateway.app().clock.wall_ms();
+    record(&gateway, now_ms - HOUR_MS).await;
+    record_old(&gateway, now_ms - 48 * HOUR_MS).await;
+    let unkeyed = LogRow { user_key_id: Some(1), service_key_id: None, ..row(6, now_ms, "pro") };
+    write(&gateway, [unkeyed]).await;
+    let counts = async |query: &str| {
+        let reply = admin.get(&format!("/api/request_logs/counts{query}")).await;
+        assert_eq!(reply.status, 200, "{query}: {}", reply.text());
+        reply.json()
+    };
+
+    let day = counts("").await;
+    let old =
+        counts(&format!("?from={}&to={}", now_ms - 50 * HOUR_MS, now_ms - 46 * HOUR_MS)).await;
+    let first = counts("?limit=1").await;
+    let none = counts("?from=1&to=2").await;
+
+    let count = |attempts: u64, requests: u64, successes: u64| json!({"attempts": attempts, "requests": requests, "successes": successes});
+    let with = |mut count: Value, name: &str, value: &Value| {
+        count[name] = value.clone();
+        count
+    };
+    let models = json!([
+        with(count(4, 3, 2), "model", &json!("flash")),
+        with(count(2, 2, 2), "model", &json!("pro")),
+    ]);
+    assert_eq!(day["models"], models);
+    let alice = with(count(6, 5, 4), "name", &json!("alice"));
+    assert_eq!(day["user_keys"], json!([with(alice, "user_key_id", &json!(1))]));
+    let keys = day["service_keys"].as_array().unwrap();
+    assert_eq!(keys.len(), 2, "attempts without a key are no value to choose");
+    assert_eq!((&keys[0]["service_key_id"], &keys[0]["attempts"]), (&json!(1), &json!(3)));
+    assert!(keys[0]["key_brief"].is_string() && keys[0]["key_identifier"].is_string());
+    let errors = json!([{"error_kind": "rate_limited", "attempts": 2, "requests": 1}]);
+    assert_eq!(day["error_kinds"], errors);
+    assert_eq!(old["models"], json!([with(count(1, 1, 1), "model", &json!("flash"))]));
+    assert_eq!(old["error_kinds"], json!([]));
+    assert_eq!(first["models"].as_array().unwrap().len(), 1);
+    for list in ["models", "user_keys", "service_keys", "error_kinds"] {
+        assert_eq!(none[list], json!([]), "{list}");
+    }
+    for query in ["?from=2&to=1", "?limit=0", "?model_name=x", "?from=soon"] {
+        let reply = admin.get(&format!("/api/request_logs/counts{query}")).await;
+        assert_eq!(reply.status, 422, "{query}");
+    }
+    gateway.close_with_made_up_rows().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_calendar_follows_the_zone_and_nothing_is_null() {
     let gateway = Gateway::start().await;
     let admin = gateway.admin().await;

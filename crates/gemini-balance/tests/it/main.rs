@@ -20,6 +20,8 @@
 
 mod support;
 
+mod admin_events;
+mod admin_jobs;
 mod admin_keys;
 mod admin_login;
 mod admin_logs;

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::admin::error::ApiError;
-use crate::admin::values::Moment;
 use crate::app::App;
+use crate::moment::Moment;
 use crate::pool::KeyPool;
 use crate::store::service_keys::ServiceKey as Row;
 

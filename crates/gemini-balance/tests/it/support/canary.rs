@@ -94,7 +94,7 @@ impl Canaries {
 
     /// The service keys that a call brings in, if it does.
     pub(crate) fn learn_call(&self, method: &Method, path: &str, body: &[u8]) {
-        if method == Method::POST && path == "/api/keys" {
+        if method == Method::POST && ["/api/keys", "/api/keys/import"].contains(&path) {
             let body: Value = serde_json::from_slice(body).unwrap_or_default();
             let keys = body["api_keys"].as_array().into_iter().flatten();
             keys.filter_map(Value::as_str).take(KEYS_MAX).for_each(|key| self.learn(key.trim()));
