@@ -68,6 +68,8 @@ pub struct App {
     pub jobs: Jobs,
     /// What seals and hashes secrets.
     pub vault: Arc<Vault>,
+    /// Held while a copy of the database is made for somebody.
+    pub backup_turn: tokio::sync::Mutex<()>,
     /// Counters for `/metrics`.
     pub metrics: Metrics,
     /// The live log.

@@ -107,6 +107,7 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
         connections: Arc::default(),
         journal: Journal::start(store.clone()).context("the journal could not be started")?,
         metrics: Metrics::new(),
+        backup_turn: tokio::sync::Mutex::default(),
         lifecycle,
         sessions,
         login_throttle: LoginThrottle::default(),

@@ -4,6 +4,7 @@
 //! every route is registered through [`routes`], which holds it to the access it declares.
 
 mod access;
+mod backup;
 mod charts;
 mod error;
 mod events;
@@ -26,6 +27,7 @@ mod problem;
 mod request_logs;
 mod routes;
 mod service_keys;
+mod sessions;
 mod sse;
 mod stats;
 mod system;
@@ -65,6 +67,7 @@ fn all(app: &Arc<App>) -> Routes {
     let routes = Routes::new(Arc::clone(app));
     let routes = page::routes(routes);
     let routes = login::routes(routes);
+    let routes = sessions::routes(routes);
     let routes = user_keys::routes(routes);
     let routes = service_keys::routes(routes);
     let routes = jobs::routes(routes);
@@ -74,6 +77,7 @@ fn all(app: &Arc<App>) -> Routes {
     let routes = events::routes(routes);
     let routes = charts::routes(routes);
     let routes = stats::routes(routes);
+    let routes = backup::routes(routes);
     let routes = system::routes(routes);
     openapi::routes(routes)
 }

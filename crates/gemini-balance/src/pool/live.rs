@@ -14,6 +14,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::line::{Line, Place, Waiting};
 use super::memory::Unsaved;
+use super::refusals::{RefusedAttempt, RefusedAttempts, cut};
 use super::{Lease, ServiceKey, lease};
 use crate::clock::Clock;
 use crate::events::Teller;
@@ -43,6 +44,7 @@ pub(super) struct State {
     pub(super) leases: HashMap<LeaseId, Arc<lease::Activity>>,
     pub(super) leases_taken_back: u64,
     pub(super) line: Line,
+    pub(super) refusals: RefusedAttempts,
     pub(super) lease_idle_ms_max: u64,
     /// Until when the keeper sleeps.
     pub(super) keeper_until: Option<Time>,
@@ -59,6 +61,7 @@ impl KeyPool {
                 leases: HashMap::new(),
                 leases_taken_back: 0,
                 line: Line::default(),
+                refusals: RefusedAttempts::default(),
                 keeper_until: None,
             }),
             origin_ms: wall_ms(&clock).saturating_sub(clock.monotonic_ms()),
@@ -188,8 +191,13 @@ impl KeyPool {
     }
 
     pub(super) fn settle(self: &Arc<Self>, id: LeaseId, verdict: Verdict, reason: &str) {
+        let words = (!reason.is_empty()).then(|| cut(reason));
         self.change(|state, now| {
             state.leases.remove(&id);
+            if let (Some(words), Some(model)) = (words, state.pool.leased_model(id)) {
+                let model = Arc::clone(model);
+                state.refusals.note(RefusedAttempt { key: id.key, model, at: now, verdict, words });
+            }
             state.pool.settle(id, verdict, reason, now);
         });
     }

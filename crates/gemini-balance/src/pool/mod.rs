@@ -14,6 +14,7 @@ mod members;
 mod memory;
 mod news;
 mod probe;
+mod refusals;
 mod shown;
 
 pub use keeper::{keep, remember};
@@ -23,6 +24,7 @@ pub use live::KeyPool;
 pub use memory::{load, seal_context};
 pub use news::{BucketNews, KeyNews, PoolNews, ProjectNews, TroubleNews};
 pub use probe::{Probed, Prober};
+pub use refusals::RefusedAttempt;
 
 use crate::config::Config;
 use crate::secret::Secret;

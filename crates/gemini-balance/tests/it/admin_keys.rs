@@ -383,6 +383,11 @@ async fn keys_are_exported_only_against_the_password() {
     assert_eq!(refused.json()["error"]["code"], "wrong_password");
     assert_eq!(exported.status, 200);
     assert_eq!(exported.json()["keys"][0]["api_key"], "a-key-to-be-exported");
+    assert_eq!(exported.json()["missing"], json!([]));
+    let unknown = json!({"password": PASSWORD, "key_identifiers": ["key_sha256_none"]});
+    let nothing = admin.post("/api/keys/export", &unknown).await.json();
+    let missing = json!([{"key_identifier": "key_sha256_none", "outcome": "not_found"}]);
+    assert_eq!((&nothing["keys"], &nothing["missing"]), (&json!([]), &missing));
     gateway.close().await;
 }
 

@@ -89,7 +89,7 @@ pub(super) async fn update(
     let key = changed.await.ok_or_else(ApiError::panicked)??;
     tracing::info!(key.id = %key.row.key_identifier, "a service key was changed");
     tell_keys(&app, KeysChange::Changed, vec![key.row.key_identifier.clone()]);
-    Ok(Json(key.shown(&app.pool)))
+    Ok(Json(key.shown(&app.pool, None)))
 }
 
 async fn change_one(

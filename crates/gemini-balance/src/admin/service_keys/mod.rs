@@ -5,6 +5,7 @@
 
 mod add;
 mod bulk;
+mod detail;
 mod edit;
 mod export;
 mod filter;
@@ -28,6 +29,7 @@ const KEYS_BYTES_MAX: usize = 16 * 1024 * 1024;
 #[openapi(paths(
     list::list,
     list::one,
+    detail::detail,
     status::status,
     values::values,
     add::add,
@@ -55,6 +57,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(post("/api/keys/jobs").body_up_to(KEYS_BYTES_MAX), jobs::begin)
         .add(post("/api/keys/import").body_up_to(KEYS_BYTES_MAX), jobs::import)
         .add(get("/api/keys/{key_identifier}"), list::one)
+        .add(get("/api/keys/{key_identifier}/detail"), detail::detail)
         .add(patch("/api/keys/{key_identifier}"), edit::update)
         .add(delete("/api/keys/{key_identifier}"), edit::remove)
         .add(post("/api/keys/{key_identifier}/reset"), edit::reset)
