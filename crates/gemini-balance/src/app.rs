@@ -28,6 +28,7 @@ use crate::store::Store;
 use crate::upstream::Upstream;
 use crate::user_keys::UserKeys;
 use crate::vault::Vault;
+use crate::web::Web;
 
 /// The handles shared by all requests.
 #[derive(Debug)]
@@ -76,6 +77,8 @@ pub struct App {
     pub live: Live,
     /// What happens, for pages that are open.
     pub events: Events,
+    /// The web UI.
+    pub web: Web,
 }
 
 /// One thread of the data plane.
@@ -85,7 +88,7 @@ pub struct Worker {
     pub app: Arc<App>,
     /// Its own way out, with its own connections.
     pub upstream: Upstream,
-    /// The admin's pages and calls.
+    /// The admin's calls.
     pub control: Router,
     /// Where those run, so that they never delay a token.
     pub control_runtime: Handle,

@@ -19,6 +19,7 @@ pub mod request_head;
 pub mod router;
 pub mod sessions;
 pub mod stall;
+pub mod web;
 
 pub mod admission;
 pub mod app;

@@ -3,6 +3,7 @@
 //! Publishing never waits. A watcher who cannot keep up loses lines, is told how many, and goes
 //! on with the next; nobody else notices.
 
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -13,6 +14,9 @@ use serde_json::Value;
 use tracing::Level;
 
 use crate::feed::{Begin, Feed, Subscription, TooManySubscribers};
+
+/// Room for a line that says how a request ended.
+const RENDERED_BYTES: usize = 320;
 
 /// One event as it happened, already free of secrets and control characters.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -25,7 +29,7 @@ pub struct Line {
     #[serde(serialize_with = "level_as_text")]
     pub level: Level,
     /// The module that says it.
-    pub target: String,
+    pub target: &'static str,
     /// The sentence for people.
     pub message: String,
     /// The values for machines, outermost span first.
@@ -44,42 +48,60 @@ impl Line {
     /// `2026-11-22 20:46:48,435Z - INFO - message name=value`.
     #[must_use]
     pub fn rendered(&self) -> String {
-        let mut text = format!("{} - {} - {}", time(self.time_ms), level(self.level), self.message);
+        let mut text = String::with_capacity(RENDERED_BYTES);
+        // Writing into a string cannot fail.
+        let _ = self.render(&mut text);
+        text
+    }
+
+    fn render(&self, text: &mut String) -> fmt::Result {
+        push_time(text, self.time_ms);
+        for part in [" - ", level(self.level), " - ", &self.message] {
+            text.push_str(part);
+        }
         for (name, value) in &self.fields {
-            text.push(' ');
-            text.push_str(name);
-            text.push('=');
+            for part in [" ", name, "="] {
+                text.push_str(part);
+            }
             match value {
                 Value::String(value) if is_plain(value) => text.push_str(value),
+                Value::Bool(true) => text.push_str("true"),
+                Value::Bool(false) => text.push_str("false"),
                 Value::Null
-                | Value::Bool(_)
                 | Value::Number(_)
                 | Value::String(_)
                 | Value::Array(_)
-                | Value::Object(_) => text.push_str(&value.to_string()),
+                | Value::Object(_) => write!(text, "{value}")?,
             }
         }
-        text
+        Ok(())
     }
 }
 
 fn is_plain(value: &str) -> bool {
-    !value.is_empty() && !value.contains([' ', '"', '='])
+    !value.is_empty() && !value.bytes().any(|byte| matches!(byte, b' ' | b'"' | b'='))
 }
 
-fn time(time_ms: i64) -> String {
+/// `2026-11-22 20:46:48,435Z`
+fn push_time(text: &mut String, time_ms: i64) {
     let time = Timestamp::from_millisecond(time_ms).unwrap_or_default();
     let time = Offset::UTC.to_datetime(time);
-    format!(
-        "{:04}-{:02}-{:02} {:02}:{:02}:{:02},{:03}Z",
-        time.year(),
-        time.month(),
-        time.day(),
-        time.hour(),
-        time.minute(),
-        time.second(),
-        time.millisecond()
-    )
+    let parts = [
+        (i32::from(time.year()), 4, '-'),
+        (i32::from(time.month()), 2, '-'),
+        (i32::from(time.day()), 2, ' '),
+        (i32::from(time.hour()), 2, ':'),
+        (i32::from(time.minute()), 2, ':'),
+        (i32::from(time.second()), 2, ','),
+        (i32::from(time.millisecond()), 3, 'Z'),
+    ];
+    for (number, digits, end) in parts {
+        for place in (0..digits).rev() {
+            let digit = number / 10_i32.pow(place) % 10;
+            text.extend(u8::try_from(digit).map(|digit| char::from(b'0' + digit)));
+        }
+        text.push(end);
+    }
 }
 
 fn level(level: Level) -> &'static str {
@@ -227,7 +249,7 @@ mod tests {
             id: 0,
             time_ms: 1_795_380_408_435,
             level: Level::WARN,
-            target: "test".to_owned(),
+            target: "test",
             message: message.to_owned(),
             fields: vec![
                 ("request_id", json!("ab12")),

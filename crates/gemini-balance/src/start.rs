@@ -40,6 +40,7 @@ use crate::store::prune::Retention;
 use crate::token::Tokens;
 use crate::upstream::{Endpoint, Endpoints, Upstream, WayOut, tls_config};
 use crate::user_keys::UserKeys;
+use crate::web::Web;
 
 /// How long the ends of cut-off streams may take to reach their callers.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -113,6 +114,7 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
         login_throttle: LoginThrottle::default(),
         password_gate: PasswordGate::new(),
         commands: Commands::new(background.clone()),
+        web: Web::load(),
         store,
         vault,
         config,

@@ -16,12 +16,13 @@ const ROOMS: &[(&str, &str)] = &[
     ("cli", "start data live telemetry pool service_keys user_keys store upstream"),
     (
         "start",
-        "listener metrics_listener admin app data admission commands jobs sessions pool user_keys journal store events live login_throttle password token upstream vault",
+        "listener metrics_listener admin app data admission commands jobs sessions pool user_keys journal store events live login_throttle password token upstream vault web",
     ),
     ("listener", "router intake stall connections app"),
     ("metrics_listener", "admin app"),
-    ("router", "proxy health request_head intake app"),
+    ("router", "proxy health web request_head intake app"),
     ("health", "app"),
+    ("web", ""),
     ("proxy", "app intake request_head admission user_keys pool upstream journal"),
     (
         "admin",
@@ -29,7 +30,7 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "app",
-        "admission commands connections jobs sessions user_keys pool upstream journal store events live login_throttle password token vault",
+        "admission commands connections jobs sessions user_keys pool upstream journal store events live login_throttle password token vault web",
     ),
     ("commands", ""),
     ("jobs", "store events"),

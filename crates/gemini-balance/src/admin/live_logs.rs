@@ -207,7 +207,7 @@ mod tests {
             id: 7,
             time_ms: 1_795_380_408_435,
             level: Level::WARN,
-            target: "test".to_owned(),
+            target: "test",
             message: "key cools".to_owned(),
             fields: vec![("model", json!("gemini"))],
         }

@@ -1,4 +1,4 @@
-//! The control plane: everything an admin does, under `/api`, and the few pages around it.
+//! The control plane: everything an admin does, under `/api`.
 //!
 //! One file per resource, each with its routes, types, handlers and tests. `router` shows them all;
 //! every route is registered through [`routes`], which holds it to the access it declares.
@@ -19,7 +19,6 @@ mod login;
 mod login_form;
 mod moment;
 mod openapi;
-mod page;
 mod parameters;
 mod peer;
 mod pieces;
@@ -47,7 +46,7 @@ use crate::app::App;
 pub use routes::{Access, Route};
 pub use system::metrics_page;
 
-/// The admin's pages and calls, complete. Each request carries the address of its peer as
+/// The admin's calls, complete. Each request carries the address of its peer as
 /// `ConnectInfo` in its extensions.
 pub fn router(app: Arc<App>) -> Router {
     let (router, _) = all(&app).finish();
@@ -65,7 +64,6 @@ pub fn table(app: &Arc<App>) -> Vec<Route> {
 
 fn all(app: &Arc<App>) -> Routes {
     let routes = Routes::new(Arc::clone(app));
-    let routes = page::routes(routes);
     let routes = login::routes(routes);
     let routes = sessions::routes(routes);
     let routes = user_keys::routes(routes);

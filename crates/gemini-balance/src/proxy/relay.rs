@@ -46,7 +46,6 @@ pub(crate) struct Relay {
     shape: Option<Shape>,
     filter: Option<UsageFilter>,
     status: u16,
-    is_close_delimited: bool,
     /// Bytes ready for the caller.
     queue: VecDeque<Bytes>,
     /// How it ends once the queue is empty; nothing joins the queue any more.
@@ -93,7 +92,6 @@ impl Relay {
         filter: Option<UsageFilter>,
     ) -> Self {
         let now_ms = app.clock.monotonic_ms();
-        let is_close_delimited = accepted.is_close_delimited();
         let pace = Pace::of(&app.config.limits);
         let mut relay = Self {
             timer: Box::pin(tokio::time::sleep(pace.idle.min(pace.heartbeat))),
@@ -106,7 +104,6 @@ impl Relay {
             shape: accepted.shape,
             filter,
             status: accepted.head.status.as_u16(),
-            is_close_delimited,
             queue: VecDeque::new(),
             end: None,
             last_frame_ms: now_ms,
@@ -162,7 +159,7 @@ impl Relay {
         match self.shape {
             // Where the closed connection is the only end there is, an upstream that dies looks
             // like one that is done; without a finish reason the caller must not believe it.
-            Some(Shape::Sse | Shape::JsonArray) if self.is_close_delimited => {
+            Some(Shape::Sse | Shape::JsonArray) if self.body.is_close_delimited() => {
                 self.break_off(
                     &ProxyError::UpstreamBroke,
                     Fault::Truncated.code(),

@@ -412,7 +412,7 @@ fn publish_at(gateway: &Gateway, level: Level, message: &str) -> u64 {
         id: 0,
         time_ms: app.clock.wall_ms(),
         level,
-        target: "test".to_owned(),
+        target: "test",
         message: message.to_owned(),
         fields: Vec::new(),
     };

@@ -55,7 +55,7 @@ fn publish(live: &Live, message: &str) {
         id: 0,
         time_ms: 0,
         level: Level::INFO,
-        target: "test".to_owned(),
+        target: "test",
         message: message.to_owned(),
         fields: Vec::new(),
     });
