@@ -64,6 +64,8 @@ struct End {
     reason: String,
     /// Whether the connection must be closed, for lack of another way to say that it broke.
     is_cut: bool,
+    /// Whether what came before such an end has had its chance to leave.
+    has_paused: bool,
 }
 
 /// How long a stream may be silent, and how long its caller is left without a sign of life.
@@ -201,7 +203,7 @@ impl Relay {
     }
 
     fn end_with(&mut self, error: Option<&'static str>, verdict: Verdict, reason: String) {
-        self.end = Some(End { error, verdict, reason, is_cut: false });
+        self.end = Some(End { error, verdict, reason, is_cut: false, has_paused: false });
         if self.queue.is_empty() {
             self.speak_end();
         }
@@ -276,7 +278,13 @@ impl Body for Relay {
                 }
                 return Poll::Ready(Some(Ok(Frame::data(chunk))));
             }
-            match &this.end {
+            match &mut this.end {
+                // The engine throws away what it has not sent yet when a body fails.
+                Some(end) if end.is_cut && !end.has_paused => {
+                    end.has_paused = true;
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 Some(end) if end.is_cut => return Poll::Ready(Some(Err(Broken))),
                 Some(_) => return Poll::Ready(None),
                 None => {}
@@ -322,6 +330,7 @@ impl Drop for Relay {
                 verdict: Verdict::Healthy,
                 reason: String::new(),
                 is_cut: false,
+                has_paused: false,
             });
             self.speak_end();
         }

@@ -9,6 +9,9 @@ use std::ops::Range;
 /// Longest line of a chunk's size with its extensions, and most bytes of all trailers together.
 const LINE_BYTES_MAX: u32 = 16 * 1024;
 
+/// Most digits of a chunk's size: as many as fit, leading zeros included.
+const SIZE_DIGITS_MAX: u32 = 16;
+
 /// How the end of a body is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Framing {
@@ -121,7 +124,9 @@ impl Chunks {
     /// The state after a byte of the framing.
     fn after(self, byte: u8) -> Result<Self, BadFraming> {
         match (self, byte) {
-            (Self::Size { value, digits }, _) if byte.is_ascii_hexdigit() => {
+            (Self::Size { value, digits }, _)
+                if byte.is_ascii_hexdigit() && digits < SIZE_DIGITS_MAX =>
+            {
                 let digit = char::from(byte).to_digit(16).ok_or(BadFraming)?;
                 let value = value.checked_mul(16).ok_or(BadFraming)? + u64::from(digit);
                 Ok(Self::Size { value, digits: digits + 1 })
@@ -201,6 +206,7 @@ mod tests {
             "1\r\nab\r\n",
             "1\r\na\n0\r\n\r\n",
             "11111111111111111\r\n",
+            "00000000000000001\r\nx",
             "0\r\nx: 1\n\r\n",
             &format!("1;{}\r\n", "x".repeat(1 << 15)),
             &format!("0\r\n{}", "x: 1\r\n".repeat(1 << 13)),

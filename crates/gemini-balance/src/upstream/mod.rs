@@ -14,6 +14,8 @@ mod endpoint;
 mod framing;
 mod head;
 mod idle;
+#[cfg(any(test, fuzzing))]
+pub mod laws;
 mod resolve;
 
 use std::io;
