@@ -75,6 +75,8 @@ pub struct App {
     pub metrics: Metrics,
     /// The live log.
     pub live: Live,
+    /// What happens, for pages that are open.
+    pub events: Events,
     /// The web UI.
     pub web: Web,
     /// What happens, for pages that are open.
