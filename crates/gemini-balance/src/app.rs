@@ -79,8 +79,6 @@ pub struct App {
     pub events: Events,
     /// The web UI.
     pub web: Web,
-    /// What happens, for pages that are open.
-    pub events: Events,
 }
 
 /// One thread of the data plane.

@@ -287,17 +287,16 @@ mod tests {
     #[tokio::test]
     async fn a_head_that_drips_is_read_like_one_that_comes_at_once() {
         let (mut ours, mut theirs) = pair().await;
-        let dripping = tokio::spawn(async move {
+        let dripping = async {
             for byte in format!("{HEAD}1\r\nx\r\n").bytes() {
                 theirs.write_all(&[byte]).await.unwrap();
                 tokio::task::yield_now().await;
             }
-            theirs
-        });
+        };
 
-        let Begun { mut head, first, .. } = ours.ask(outbound(""), &Method::POST).await.unwrap();
-        let _theirs = dripping.await.unwrap();
+        let (begun, ()) = tokio::join!(ours.ask(outbound(""), &Method::POST), dripping);
 
+        let Begun { mut head, first, .. } = begun.unwrap();
         let x = if first.is_empty() { piece(&mut ours, &mut head.framing).await } else { first };
         assert_eq!(x, "x");
     }
