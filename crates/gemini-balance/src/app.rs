@@ -13,6 +13,8 @@ use crate::clock::Clock;
 use crate::commands::Commands;
 use crate::config::Config;
 use crate::connections::Connections;
+use crate::events::Events;
+use crate::jobs::Jobs;
 use crate::journal::Journal;
 use crate::lifecycle::Lifecycle;
 use crate::live::Live;
@@ -63,14 +65,20 @@ pub struct App {
     pub password_gate: PasswordGate,
     /// What the admin has asked for and must come to its end.
     pub commands: Commands,
+    /// What takes longer than anybody waits for.
+    pub jobs: Jobs,
     /// What seals and hashes secrets.
     pub vault: Arc<Vault>,
+    /// Held while a copy of the database is made for somebody.
+    pub backup_turn: tokio::sync::Mutex<()>,
     /// Counters for `/metrics`.
     pub metrics: Metrics,
     /// The live log.
     pub live: Live,
     /// The web UI.
     pub web: Web,
+    /// What happens, for pages that are open.
+    pub events: Events,
 }
 
 /// One thread of the data plane.

@@ -3,29 +3,20 @@
 //! Publishing never waits. A watcher who cannot keep up loses lines, is told how many, and goes
 //! on with the next; nobody else notices.
 
-use std::collections::VecDeque;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::Offset;
-use parking_lot::Mutex;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::broadcast::{self};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Level;
 
-/// Watchers at once; one more is refused.
-pub const SUBSCRIBERS_MAX: usize = 100;
+use crate::feed::{Begin, Feed, Subscription, TooManySubscribers};
 
 /// Room for a line that says how a request ended.
 const RENDERED_BYTES: usize = 320;
-
-/// Lines a watcher may fall behind before it loses some; a power of two, as the channel needs.
-const BACKLOG_LINES_MAX: usize = 1_024;
 
 /// One event as it happened, already free of secrets and control characters.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -143,26 +134,7 @@ fn fields_as_map<S: Serializer>(
 
 /// The shared live log; clones are handles to the same one.
 #[derive(Clone, Debug)]
-pub struct Live(Arc<Shared>);
-
-#[derive(Debug)]
-struct Shared {
-    history_lines_max: usize,
-    state: Mutex<State>,
-    places: Arc<Semaphore>,
-}
-
-#[derive(Debug)]
-struct State {
-    next_id: u64,
-    history: VecDeque<Arc<Line>>,
-    watchers: broadcast::Sender<Arc<Line>>,
-}
-
-/// All places for watchers are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{SUBSCRIBERS_MAX} others are watching the live log already; close one of them")]
-pub struct TooManySubscribers;
+pub struct Live(Feed<Line>);
 
 impl Live {
     /// Keeps `history_lines_max` lines. Ids begin at `now_ms` (milliseconds since 1970): as long
@@ -170,32 +142,12 @@ impl Live {
     /// one are larger, and a watcher who comes back after a restart misses nothing.
     #[must_use]
     pub fn new(history_lines_max: usize, now_ms: i64) -> Self {
-        Self(Arc::new(Shared {
-            history_lines_max,
-            state: Mutex::new(State {
-                next_id: u64::try_from(now_ms).unwrap_or_default(),
-                history: VecDeque::new(),
-                watchers: broadcast::Sender::new(BACKLOG_LINES_MAX),
-            }),
-            places: Arc::new(Semaphore::new(SUBSCRIBERS_MAX)),
-        }))
+        Self(Feed::new(history_lines_max, u64::try_from(now_ms).unwrap_or_default()))
     }
 
     /// Gives the line its id, keeps it and shows it to everybody watching.
-    pub fn publish(&self, mut line: Line) -> Arc<Line> {
-        let state = &mut *self.0.state.lock();
-        line.id = state.next_id;
-        state.next_id += 1;
-        let line = Arc::new(line);
-        if self.0.history_lines_max > 0 {
-            if state.history.len() >= self.0.history_lines_max {
-                state.history.pop_front();
-            }
-            state.history.push_back(Arc::clone(&line));
-        }
-        // Fails only when nobody watches.
-        let _ = state.watchers.send(Arc::clone(&line));
-        line
+    pub fn publish(&self, line: Line) -> Arc<Line> {
+        self.0.publish(|id| Line { id, ..line })
     }
 
     /// Watches from here on, with the kept lines first: those after `after_id`, or all of them
@@ -203,54 +155,12 @@ impl Live {
     ///
     /// # Errors
     ///
-    /// [`TooManySubscribers`] when [`SUBSCRIBERS_MAX`] are watching.
-    pub fn subscribe(&self, after_id: Option<u64>) -> Result<Subscription, TooManySubscribers> {
-        let Ok(place) = Arc::clone(&self.0.places).try_acquire_owned() else {
-            return Err(TooManySubscribers);
-        };
-        let state = self.0.state.lock();
-        let after_id = after_id.filter(|id| *id < state.next_id);
-        let unseen = |line: &&Arc<Line>| after_id.is_none_or(|id| id < line.id);
-        Ok(Subscription {
-            history: state.history.iter().filter(unseen).cloned().collect(),
-            lines: state.watchers.subscribe(),
-            _place: place,
-        })
-    }
-}
-
-/// One watcher; its place is free again when it is dropped.
-#[derive(Debug)]
-pub struct Subscription {
-    history: VecDeque<Arc<Line>>,
-    lines: broadcast::Receiver<Arc<Line>>,
-    _place: OwnedSemaphorePermit,
-}
-
-/// What a watcher sees next.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Seen {
-    /// A line.
-    Line(Arc<Line>),
-    /// This many lines went by unseen because the watcher was too slow.
-    Lagged(u64),
-}
-
-impl Subscription {
-    /// The next line, from the history first; `None` when the log has ended.
-    ///
-    /// # Cancellation
-    ///
-    /// Loses nothing when dropped while waiting.
-    pub async fn next(&mut self) -> Option<Seen> {
-        if let Some(line) = self.history.pop_front() {
-            return Some(Seen::Line(line));
-        }
-        match self.lines.recv().await {
-            Ok(line) => Some(Seen::Line(line)),
-            Err(RecvError::Lagged(count)) => Some(Seen::Lagged(count)),
-            Err(RecvError::Closed) => None,
-        }
+    /// [`TooManySubscribers`] when too many are watching.
+    pub fn subscribe(
+        &self,
+        after_id: Option<u64>,
+    ) -> Result<Subscription<Line>, TooManySubscribers> {
+        self.0.subscribe(after_id.map_or(Begin::AtTheOldest, Begin::After))
     }
 }
 
@@ -259,6 +169,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::feed::Seen;
 
     #[tokio::test]
     async fn a_watcher_sees_the_last_lines_first_and_then_each_further_one() {
@@ -294,40 +205,6 @@ mod tests {
         assert_eq!(messages(&mut watcher, 1).await, ["one"]);
     }
 
-    #[tokio::test]
-    async fn a_watcher_who_is_too_slow_is_told_how_much_it_missed() {
-        let live = Live::new(0, 0);
-        let mut watcher = live.subscribe(None).unwrap();
-        for number in 0..BACKLOG_LINES_MAX + 24 {
-            publish(&live, &number.to_string());
-        }
-
-        assert_eq!(watcher.next().await, Some(Seen::Lagged(24)));
-        assert_eq!(messages(&mut watcher, 1).await, ["24"]);
-    }
-
-    #[test]
-    fn one_watcher_too_many_is_refused_until_another_leaves() {
-        let live = Live::new(0, 0);
-        let mut watchers: Vec<_> =
-            (0..SUBSCRIBERS_MAX).map(|_| live.subscribe(None).unwrap()).collect();
-
-        assert!(matches!(live.subscribe(None), Err(TooManySubscribers)));
-
-        watchers.pop();
-        assert!(live.subscribe(None).is_ok());
-    }
-
-    #[tokio::test]
-    async fn a_watcher_notices_when_the_log_has_ended() {
-        let live = Live::new(0, 0);
-        let mut watcher = live.subscribe(None).unwrap();
-
-        drop(live);
-
-        assert_eq!(watcher.next().await, None);
-    }
-
     #[test]
     fn a_line_reads_like_those_of_the_python_version() {
         assert_eq!(
@@ -352,11 +229,11 @@ mod tests {
         assert_eq!(line.field("attempt"), Some(&json!(3)));
     }
 
-    async fn messages(watcher: &mut Subscription, count: usize) -> Vec<String> {
+    async fn messages(watcher: &mut Subscription<Line>, count: usize) -> Vec<String> {
         let mut messages = Vec::new();
         for _ in 0..count {
             match watcher.next().await {
-                Some(Seen::Line(line)) => messages.push(line.message.clone()),
+                Some(Seen::Item(line)) => messages.push(line.message.clone()),
                 other => panic!("expected a line, saw {other:?}"),
             }
         }

@@ -20,6 +20,8 @@ use crate::clock::Clock;
 use crate::commands::Commands;
 use crate::config::Config;
 use crate::data::{self, Data};
+use crate::events::Events;
+use crate::jobs::Jobs;
 use crate::journal::Journal;
 use crate::lifecycle::Lifecycle;
 use crate::listener;
@@ -91,6 +93,8 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
     let background = TaskTracker::new();
     // Not among the tasks that the shutdown waits for: its idle connections end with the process.
     let prober = Upstream::new(&way_out, clock.clone(), TaskTracker::new());
+    let (lifecycle, events) = (Lifecycle::default(), Events::new(clock.wall_ms()));
+    let jobs = Jobs::new(events.clone(), clock.clone(), lifecycle.draining().clone());
     let app = Arc::new(App {
         admission: Admission::new(
             config.limits.concurrent_requests_max,
@@ -104,7 +108,8 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
         connections: Arc::default(),
         journal: Journal::start(store.clone()).context("the journal could not be started")?,
         metrics: Metrics::new(),
-        lifecycle: Lifecycle::default(),
+        backup_turn: tokio::sync::Mutex::default(),
+        lifecycle,
         sessions,
         login_throttle: LoginThrottle::default(),
         password_gate: PasswordGate::new(),
@@ -113,9 +118,13 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
         store,
         vault,
         config,
+        events,
+        jobs,
         clock,
         live,
     });
+    app.pool.tell_to(app.events.clone());
+    app.journal.tell_to(app.events.clone());
     app.metrics.watch_tasks(Handle::current());
     start_background(&app, &background);
     if let Some(address) = app.config.metrics.listen {
@@ -190,6 +199,7 @@ async fn prune(app: Arc<App>) {
             pruned = pruning => pruned,
             () = app.lifecycle.draining().cancelled() => return,
         };
+        app.jobs.forget_old();
         if let Err(error) = pruned {
             tracing::warn!(%error, "old log rows could not be removed; trying again in a minute");
         }

@@ -4,10 +4,13 @@
 //! every route is registered through [`routes`], which holds it to the access it declares.
 
 mod access;
+mod backup;
 mod charts;
 mod error;
+mod events;
 mod frame;
 mod input;
+mod jobs;
 #[cfg(any(test, fuzzing))]
 pub mod laws;
 mod live_logs;
@@ -23,8 +26,11 @@ mod problem;
 mod request_logs;
 mod routes;
 mod service_keys;
+mod sessions;
+mod sse;
 mod stats;
 mod system;
+mod time_range;
 mod user_keys;
 mod values;
 
@@ -59,13 +65,17 @@ pub fn table(app: &Arc<App>) -> Vec<Route> {
 fn all(app: &Arc<App>) -> Routes {
     let routes = Routes::new(Arc::clone(app));
     let routes = login::routes(routes);
+    let routes = sessions::routes(routes);
     let routes = user_keys::routes(routes);
     let routes = service_keys::routes(routes);
+    let routes = jobs::routes(routes);
     let routes = request_logs::routes(routes);
     let routes = log_export::routes(routes);
     let routes = live_logs::routes(routes);
+    let routes = events::routes(routes);
     let routes = charts::routes(routes);
     let routes = stats::routes(routes);
+    let routes = backup::routes(routes);
     let routes = system::routes(routes);
     openapi::routes(routes)
 }

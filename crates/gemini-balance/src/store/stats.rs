@@ -4,6 +4,7 @@
 //! of a range are widened to whole quarter-hours; where there was nothing, the answer is `None`, not nought.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use crate::store::error::StoreError;
 use crate::store::histogram::Histogram;
 use crate::store::meta::unsigned;
 use crate::store::rollup::{Dimension, Latencies, Span, Sums, cover};
+use crate::store::scope::Scope;
 
 /// Points in time of one answer.
 pub const POINTS_MAX: usize = 10_000;
@@ -27,11 +29,14 @@ pub struct Usage {
     pub sums: Sums,
     /// Successes per attempt, in percent; `None` without attempts.
     pub success_rate: Option<f64>,
+    /// Successes per request, in percent; `None` without requests.
+    pub request_success_rate: Option<f64>,
 }
 
 impl From<Sums> for Usage {
     fn from(sums: Sums) -> Self {
-        Self { sums, success_rate: success_rate(&sums) }
+        let request_success_rate = percent(sums.successes, sums.requests);
+        Self { sums, success_rate: success_rate(&sums), request_success_rate }
     }
 }
 
@@ -42,6 +47,8 @@ pub struct Percentiles {
     pub p50_ms: Option<u32>,
     /// Nine of ten took at most this long.
     pub p90_ms: Option<u32>,
+    /// All but one in twenty took at most this long.
+    pub p95_ms: Option<u32>,
     /// All but one in a hundred took at most this long.
     pub p99_ms: Option<u32>,
 }
@@ -51,6 +58,7 @@ impl From<&Histogram> for Percentiles {
         Self {
             p50_ms: histogram.percentile(50),
             p90_ms: histogram.percentile(90),
+            p95_ms: histogram.percentile(95),
             p99_ms: histogram.percentile(99),
         }
     }
@@ -123,6 +131,8 @@ pub struct ErrorCount {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Step {
+    /// The quarter-hours in which everything is counted.
+    Quarter,
     /// By the clock of the zone.
     Hour,
     /// From midnight to midnight.
@@ -156,18 +166,19 @@ pub struct WeekHour {
 }
 
 impl Store {
-    /// Everything in a time range.
+    /// Everything in a time range. How long it took is not known of one key alone.
     ///
     /// # Errors
     /// As any read.
-    pub async fn overview(&self, range: TimeRange) -> Result<Overview, StoreError> {
+    pub async fn overview(&self, scope: impl Into<Scope>) -> Result<Overview, StoreError> {
+        let scope = scope.into();
         self.read(move |connection| {
             let mut sums = Sums::default();
-            for part in by_subject(connection, Dimension::All, range)?.values() {
+            for part in scope.by_model(connection)?.values() {
                 sums.add(part);
             }
             let mut latencies = Latencies::default();
-            for part in latencies_by_model(connection, range)?.values() {
+            for part in scoped_latencies(connection, &scope)?.values() {
                 latencies.duration.merge(&part.duration);
                 latencies.first_byte.merge(&part.first_byte);
             }
@@ -176,6 +187,20 @@ impl Store {
                 latency: (&latencies.duration).into(),
                 first_byte: (&latencies.first_byte).into(),
             })
+        })
+        .await
+    }
+
+    /// Whether any attempt ever succeeded, as far as the sums go back.
+    ///
+    /// # Errors
+    /// As any read.
+    pub async fn has_successes(&self) -> Result<bool, StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT 1 FROM rollups WHERE dimension = ?1 AND span = ?2 AND 0 < successes",
+            )?;
+            Ok(statement.exists((Dimension::All as i64, Span::Day as i64))?)
         })
         .await
     }
@@ -190,11 +215,9 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<UserKeyUsage>, StoreError> {
         self.read(move |connection| {
-            let mut statement =
-                connection.prepare_cached("SELECT name FROM user_keys WHERE id = ?1")?;
             let mut usages = Vec::new();
             for (id, sums) in most_used(by_subject(connection, Dimension::UserKey, range)?, limit) {
-                let name = statement.query_map([id], |row| row.get(0))?.next().transpose()?;
+                let name = user_key_name(connection, id)?;
                 let user_key_id = (id != 0).then_some(id);
                 usages.push(UserKeyUsage { user_key_id, name, usage: sums.into() });
             }
@@ -232,14 +255,15 @@ impl Store {
     /// As any read.
     pub async fn usage_by_model(
         &self,
-        range: TimeRange,
+        scope: impl Into<Scope>,
         limit: usize,
     ) -> Result<Vec<ModelUsage>, StoreError> {
+        let scope = scope.into();
         self.read(move |connection| {
-            let latencies = latencies_by_model(connection, range)?;
+            let latencies = scoped_latencies(connection, &scope)?;
             let nothing = Latencies::default();
             let mut usages = Vec::new();
-            for (id, sums) in most_used(by_model(connection, range)?, limit) {
+            for (id, sums) in most_used(scope.by_model(connection)?, limit) {
                 let latencies = latencies.get(&id).unwrap_or(&nothing);
                 usages.push(ModelUsage {
                     model: word(connection, id)?,
@@ -269,11 +293,12 @@ impl Store {
     /// [`StoreError::TooManyPoints`] if there are more than [`POINTS_MAX`] periods; else as any read.
     pub async fn timeline(
         &self,
-        range: TimeRange,
+        scope: impl Into<Scope>,
         step: Step,
         zone: Zone,
     ) -> Result<Vec<Point>, StoreError> {
-        self.read(move |connection| timeline(connection, range, step, &zone)).await
+        let scope = scope.into();
+        self.read(move |connection| timeline(connection, &scope, step, &zone)).await
     }
 
     /// What was used in each of the 168 hours of the week, in a zone, over a time range.
@@ -282,15 +307,16 @@ impl Store {
     /// As any read.
     pub async fn week_hours(
         &self,
-        range: TimeRange,
+        scope: impl Into<Scope>,
         zone: Zone,
     ) -> Result<Vec<WeekHour>, StoreError> {
+        let scope = scope.into();
         self.read(move |connection| {
             let mut hours: HashMap<(i8, i8), Sums> = HashMap::new();
-            for (start, _, sums) in quarters(connection, range)? {
-                let (local, _) = zone.local(start * QUARTER_MS);
+            for cell in scope.quarters(connection)? {
+                let (local, _) = zone.local(cell.start * QUARTER_MS);
                 let hour = (local.weekday().to_monday_one_offset(), local.hour());
-                hours.entry(hour).or_default().add(&sums);
+                hours.entry(hour).or_default().add(&cell.sums);
             }
             let week = (1..=7).flat_map(|weekday| (0..24).map(move |hour| (weekday, hour)));
             Ok(week
@@ -306,7 +332,12 @@ impl Store {
 
 /// Successes per attempt, in percent; `None` without attempts.
 pub(super) fn success_rate(sums: &Sums) -> Option<f64> {
-    (0 < sums.attempts).then(|| sums.successes as f64 * 100.0 / sums.attempts as f64)
+    percent(sums.successes, sums.attempts)
+}
+
+/// A part of a whole, in percent; `None` without a whole.
+fn percent(part: u64, whole: u64) -> Option<f64> {
+    (0 < whole).then(|| part as f64 * 100.0 / whole as f64)
 }
 
 /// Sums by quarter-hour, numbered since the epoch, and model; oldest first.
@@ -334,6 +365,16 @@ pub(super) fn word(connection: &Connection, id: i64) -> Result<String, StoreErro
     Ok(statement.query_row([id], |row| row.get(0))?)
 }
 
+/// The name of a user key, living or deleted.
+pub(super) fn user_key_name(
+    connection: &Connection,
+    id: i64,
+) -> Result<Option<String>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT name FROM user_keys WHERE id = ?1")?;
+    let mut names = statement.query_map([id], |row| row.get(0))?;
+    Ok(names.next().transpose()?)
+}
+
 /// Identifier and brief of a service key, living or deleted.
 pub(super) fn service_key_names(
     connection: &Connection,
@@ -345,7 +386,8 @@ pub(super) fn service_key_names(
     Ok(names.next().transpose()?)
 }
 
-fn by_subject(
+/// Sums by user key or service key.
+pub(super) fn by_subject(
     connection: &Connection,
     dimension: Dimension,
     range: TimeRange,
@@ -359,7 +401,11 @@ fn by_subject(
     grouped(connection, sql, dimension, range)
 }
 
-fn by_model(connection: &Connection, range: TimeRange) -> Result<HashMap<i64, Sums>, StoreError> {
+/// Sums by model.
+pub(super) fn by_model(
+    connection: &Connection,
+    range: TimeRange,
+) -> Result<HashMap<i64, Sums>, StoreError> {
     let sql = "SELECT model_id, sum(attempts), sum(requests), sum(successes),
                    sum(prompt_tokens), sum(completion_tokens), sum(cached_tokens),
                    sum(thinking_tokens), sum(total_tokens)
@@ -386,11 +432,25 @@ fn grouped(
     Ok(groups)
 }
 
-fn most_used(groups: HashMap<i64, Sums>, limit: usize) -> Vec<(i64, Sums)> {
+/// Those with the most attempts first, at most `limit` of them.
+pub(super) fn most_used(groups: HashMap<i64, Sums>, limit: usize) -> Vec<(i64, Sums)> {
     let mut groups: Vec<_> = groups.into_iter().collect();
     groups.sort_unstable_by_key(|(id, sums)| (std::cmp::Reverse(sums.attempts), *id));
     groups.truncate(limit);
     groups
+}
+
+/// Histograms by model; none for a scope that has none.
+fn scoped_latencies(
+    connection: &Connection,
+    scope: &Scope,
+) -> Result<HashMap<i64, Latencies>, StoreError> {
+    let Some(model_id) = scope.model_id(connection)?.filter(|_| scope.has_latencies()) else {
+        return Ok(HashMap::new());
+    };
+    let mut models = latencies_by_model(connection, scope.range)?;
+    models.retain(|id, _| model_id.is_none_or(|model_id| model_id == *id));
+    Ok(models)
 }
 
 fn latencies_by_model(
@@ -413,7 +473,31 @@ fn latencies_by_model(
     Ok(models)
 }
 
-fn errors(connection: &Connection, range: TimeRange) -> Result<Vec<ErrorCount>, StoreError> {
+/// How often each kind of error occurred, the most frequent first.
+pub(super) fn errors(
+    connection: &Connection,
+    range: TimeRange,
+) -> Result<Vec<ErrorCount>, StoreError> {
+    let kinds = errors_by_id(connection, range)?;
+    let mut counts = Vec::with_capacity(kinds.len());
+    for (id, (attempts, requests)) in kinds {
+        counts.push(ErrorCount { error_kind: word(connection, id)?, attempts, requests });
+    }
+    Ok(by_frequency(counts))
+}
+
+/// Kinds of errors, the most frequent first.
+pub(super) fn by_frequency(mut counts: Vec<ErrorCount>) -> Vec<ErrorCount> {
+    counts
+        .sort_by(|a, b| b.attempts.cmp(&a.attempts).then_with(|| a.error_kind.cmp(&b.error_kind)));
+    counts
+}
+
+/// Attempts and requests that ended with each kind of error, by its number.
+pub(super) fn errors_by_id(
+    connection: &Connection,
+    range: TimeRange,
+) -> Result<HashMap<i64, (u64, u64)>, StoreError> {
     let mut kinds: HashMap<i64, (u64, u64)> = HashMap::new();
     let mut statement = connection.prepare_cached(
         "SELECT error_kind, sum(attempts), sum(requests) FROM rollup_errors
@@ -427,43 +511,56 @@ fn errors(connection: &Connection, range: TimeRange) -> Result<Vec<ErrorCount>, 
             *requests += unsigned(row, 2)?;
         }
     }
-    let mut counts = Vec::with_capacity(kinds.len());
-    for (id, (attempts, requests)) in kinds {
-        counts.push(ErrorCount { error_kind: word(connection, id)?, attempts, requests });
+    Ok(kinds)
+}
+
+/// A period of a time range.
+#[derive(Debug)]
+pub(super) struct Period {
+    pub(super) label: String,
+    pub(super) start_ms: i64,
+    /// Its quarter-hours within the range, numbered since the epoch.
+    pub(super) quarters: Range<i64>,
+}
+
+/// The periods of a time range, oldest first.
+pub(super) fn periods(
+    range: TimeRange,
+    step: Step,
+    zone: &Zone,
+) -> Result<Vec<Period>, StoreError> {
+    let mut periods: Vec<Period> = Vec::new();
+    for quarter in range.quarters() {
+        let start_ms = quarter * QUARTER_MS;
+        let label = label(step, zone, start_ms);
+        if let Some(last) = periods.last_mut().filter(|last| last.label == label) {
+            last.quarters.end = quarter + 1;
+            continue;
+        }
+        if periods.len() == POINTS_MAX {
+            return Err(StoreError::TooManyPoints(POINTS_MAX));
+        }
+        periods.push(Period { label, start_ms, quarters: quarter..quarter + 1 });
     }
-    counts
-        .sort_by(|a, b| b.attempts.cmp(&a.attempts).then_with(|| a.error_kind.cmp(&b.error_kind)));
-    Ok(counts)
+    Ok(periods)
 }
 
 fn timeline(
     connection: &Connection,
-    range: TimeRange,
+    scope: &Scope,
     step: Step,
     zone: &Zone,
 ) -> Result<Vec<Point>, StoreError> {
-    let mut used: HashMap<i64, Sums> = HashMap::new();
-    for (start, _, sums) in quarters(connection, range)? {
-        used.entry(start).or_default().add(&sums);
-    }
-    let mut points: Vec<(String, i64, Option<Sums>)> = Vec::new();
-    for quarter in range.quarters() {
-        let start_ms = quarter * QUARTER_MS;
-        let label = label(step, zone, start_ms);
-        if points.last().is_none_or(|(last, ..)| *last != label) {
-            if points.len() == POINTS_MAX {
-                return Err(StoreError::TooManyPoints(POINTS_MAX));
-            }
-            points.push((label, start_ms, None));
+    let mut cells = scope.quarters(connection)?.into_iter().peekable();
+    let points = periods(scope.range, step, zone)?.into_iter().map(|period| {
+        let mut sums: Option<Sums> = None;
+        while let Some(cell) = cells.next_if(|cell| cell.start < period.quarters.end) {
+            sums.get_or_insert_default().add(&cell.sums);
         }
-        if let (Some((.., sum)), Some(sums)) = (points.last_mut(), used.get(&quarter)) {
-            sum.get_or_insert_default().add(sums);
-        }
-    }
-    Ok(points
-        .into_iter()
-        .map(|(label, start_ms, sums)| Point { label, start_ms, usage: sums.map(Usage::from) })
-        .collect())
+        let Period { label, start_ms, .. } = period;
+        Point { label, start_ms, usage: sums.map(Usage::from) }
+    });
+    Ok(points.collect())
 }
 
 fn label(step: Step, zone: &Zone, time_ms: i64) -> String {
@@ -473,11 +570,12 @@ fn label(step: Step, zone: &Zone, time_ms: i64) -> String {
         Step::Week => Unit::Week,
         Step::Month => Unit::Month,
         // An hour that the clock shows twice is told apart by its offset.
-        Step::Hour => {
+        Step::Quarter | Step::Hour => {
             let minutes = offset.seconds() / 60;
             let sign = if minutes < 0 { '-' } else { '+' };
             let (hours, minutes) = (minutes.abs() / 60, minutes.abs() % 60);
-            return format!("{}:00{sign}{hours:02}:{minutes:02}", local.strftime("%Y-%m-%dT%H"));
+            let form = if step == Step::Hour { "%Y-%m-%dT%H:00" } else { "%Y-%m-%dT%H:%M" };
+            return format!("{}{sign}{hours:02}:{minutes:02}", local.strftime(form));
         }
     };
     unit.label(unit.first_day(local.date()))

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::live::Seen;
+use crate::feed::Seen;
 use crate::random::RequestIds;
 
 #[test]
@@ -103,7 +103,7 @@ async fn the_live_log_sees_the_same_line() {
     });
 
     match watcher.next().await {
-        Some(Seen::Line(line)) => assert_eq!(format!("{}\n", line.rendered()), text),
+        Some(Seen::Item(line)) => assert_eq!(format!("{}\n", line.rendered()), text),
         other => panic!("expected a line, saw {other:?}"),
     }
 }

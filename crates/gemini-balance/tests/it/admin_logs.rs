@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use gemini_balance::live::{Line, SUBSCRIBERS_MAX};
+use gemini_balance::feed::SUBSCRIBERS_MAX;
+use gemini_balance::live::Line;
 use gemini_balance::log_row::{LogRow, Tokens};
 use gemini_balance::random::RequestId;
 use http::{Method, StatusCode};

@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use gemini_balance::live::{Line, Live, SUBSCRIBERS_MAX};
+use gemini_balance::feed::SUBSCRIBERS_MAX;
+use gemini_balance::live::{Line, Live};
 use http::Method;
 use serde_json::Value;
 use tracing::Level;
