@@ -3748,7 +3748,7 @@ export interface operations {
                 /** @description With the service key of this identifier. */
                 key_identifier?: string;
                 /** @description Rows at most. */
-                limit?: number & Record<string, never>;
+                limit?: number;
                 /** @description For exactly this model. */
                 model_name?: string;
                 /** @description Rows to skip. Only beside filters of time; follow `next_cursor` otherwise. */
@@ -3830,7 +3830,7 @@ export interface operations {
                 /** @description Its start: ISO 8601 (UTC if without a zone), or a number of seconds or milliseconds since 1970; a day before its end if absent. */
                 from?: string;
                 /** @description Entries at most. */
-                limit?: number & Record<string, never>;
+                limit?: number;
                 /** @description The first moment after it, in the same forms; now if absent. */
                 to?: string;
             };
@@ -3986,7 +3986,7 @@ export interface operations {
                 /** @description Its start: ISO 8601 (UTC if without a zone), or a number of seconds or milliseconds since 1970; a day before its end if absent. */
                 from?: string;
                 /** @description Entries at most. */
-                limit?: number & Record<string, never>;
+                limit?: number;
                 /** @description Of exactly this model. */
                 model?: string;
                 /** @description Of this service key, by its number in the log. */
@@ -4028,7 +4028,7 @@ export interface operations {
                 /** @description Its start: ISO 8601 (UTC if without a zone), or a number of seconds or milliseconds since 1970; a day before its end if absent. */
                 from?: string;
                 /** @description Entries at most. */
-                limit?: number & Record<string, never>;
+                limit?: number;
                 /** @description The first moment after it, in the same forms; now if absent. */
                 to?: string;
             };
@@ -4064,7 +4064,7 @@ export interface operations {
                 /** @description Its start: ISO 8601 (UTC if without a zone), or a number of seconds or milliseconds since 1970; a day before its end if absent. */
                 from?: string;
                 /** @description Entries at most. */
-                limit?: number & Record<string, never>;
+                limit?: number;
                 /** @description The first moment after it, in the same forms; now if absent. */
                 to?: string;
             };
@@ -4102,7 +4102,7 @@ export interface operations {
                 /** @description Its start: ISO 8601 (UTC if without a zone), or a number of seconds or milliseconds since 1970; a day before its end if absent. */
                 from?: string;
                 /** @description Lines at most; the rest is one line. */
-                limit?: number & Record<string, never>;
+                limit?: number;
                 /** @description The length of a period; one that suits the range if absent. */
                 step?: "quarter" | "hour" | "day" | "week" | "month";
                 /** @description The IANA time zone whose clock and calendar count. */
@@ -4243,7 +4243,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description How many days. */
-                days?: number & Record<string, never>;
+                days?: number;
                 /** @description An IANA time zone. */
                 timezone?: string;
             };
@@ -4317,7 +4317,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description The last minutes that count. */
-                minutes?: number & Record<string, never>;
+                minutes?: number;
             };
             header?: never;
             path?: never;
@@ -4389,7 +4389,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description How many days. */
-                days?: number & Record<string, never>;
+                days?: number;
                 /** @description An IANA time zone. */
                 timezone_str?: string;
             };
@@ -4475,7 +4475,7 @@ export interface operations {
                 /** @description What is counted. */
                 type: "requests" | "tokens";
                 /** @description The length of a period. */
-                unit?: ("day" | "week" | "month") & Record<string, never>;
+                unit?: "day" | "week" | "month";
             };
             header?: never;
             path?: never;
