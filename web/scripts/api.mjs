@@ -26,8 +26,8 @@ if (process.argv.includes('--check')) {
 }
 
 /**
- * The document says of some texts that they are a text and an object, where the object is only there
- * for its description. No value is both.
+ * The document says of some values that they are a text or a number and an object, where the object is
+ * only there for its description or its default. No value is both.
  */
 function withoutEmptyObjects(value) {
 	if (Array.isArray(value)) return value.map(withoutEmptyObjects);
@@ -35,8 +35,10 @@ function withoutEmptyObjects(value) {
 	const entries = Object.entries(value).map(([key, inner]) => [key, withoutEmptyObjects(inner)]);
 	const copy = Object.fromEntries(entries);
 	if (!Array.isArray(copy.allOf)) return copy;
-	const isEmpty = (part) => Object.keys(part).sort().join() === 'description,type' && part.type === 'object';
-	const description = copy.allOf.find(isEmpty)?.description;
+	const isEmpty = (part) =>
+		part.type === 'object' &&
+		Object.keys(part).every((name) => ['type', 'description', 'default'].includes(name));
+	const { type, ...said } = copy.allOf.find(isEmpty) ?? {};
 	const [only, ...others] = copy.allOf.filter((part) => !isEmpty(part));
-	return description && others.length === 0 ? { ...only, description } : copy;
+	return type && others.length === 0 ? { ...only, ...said } : copy;
 }

@@ -11,6 +11,9 @@ export interface Stop {
 export const PAGES: Stop[] = [
 	{ name: 'login', path: '/login', heading: 'Log in', isPublic: true },
 	{ name: 'overview', path: '/', heading: 'Overview' },
+	{ name: 'request-logs', path: '/request-logs', heading: 'Request logs' },
+	{ name: 'realtime-logs', path: '/realtime-logs', heading: 'Live log' },
+	{ name: 'stats', path: '/stats', heading: 'Statistics' },
 	{ name: 'settings', path: '/settings', heading: 'Settings' },
 	{ name: 'not-found', path: '/settings/nothing-here', heading: 'There is no such page' }
 ];

@@ -1,0 +1,89 @@
+import { readFile } from 'node:fs/promises';
+import { expect, expectAccessible, expectNoSidewaysScroll } from './support/test';
+import { KNOWN, test } from './support/traffic';
+
+test('every chart shows the numbers that are known @phone', async ({ adminPage: page }) => {
+	await page.goto('/stats?step=day&zone=UTC');
+	const facts = page.locator('dl').first();
+	await expect(facts).toContainText(`Requests${KNOWN.requests}`);
+	await expect(facts).toContainText('Success by request80%');
+	await expect(facts).toContainText('Success by attempt66.7%');
+	await expect(page.getByRole('img', { name: /^Chart/ })).toHaveCount(9);
+	await expect(page.locator('canvas')).toHaveCount(9);
+	await expectNoSidewaysScroll(page);
+	await expectAccessible(page);
+
+	const tables: [string, string[]][] = [
+		['Requests', ['4', '1']],
+		['Success', ['80%', '66.7%']],
+		['By model', ['3', '2', '1']]
+	];
+	for (const [title, values] of tables) {
+		await page.getByRole('button', { name: `Show the table: ${title}`, exact: true }).click();
+		const row = page.getByRole('region', { name: title, exact: true }).getByRole('table').first().getByRole('row').last();
+		await expect(row.getByRole('cell'), title).toHaveText(values);
+	}
+	await page.getByRole('button', { name: 'Show the table: Errors by kind' }).click();
+	const errors = page.getByRole('table', { name: 'Errors by kind' }).getByRole('row').last();
+	await expect(errors.getByRole('cell')).toHaveText(['1', '1']);
+	await expectAccessible(page);
+});
+
+test('a chart is a file, too', async ({ adminPage: page }) => {
+	await page.goto('/stats?step=day&zone=UTC');
+	const download = page.waitForEvent('download');
+	await page.getByRole('button', { name: 'Download as CSV: Requests', exact: true }).click();
+	const text = await readFile(await (await download).path(), 'utf8');
+	const lines = text.trimEnd().split('\r\n');
+	expect(lines[0]).toBe('Period,answered,failed');
+	expect(lines.at(-1)).toMatch(/^\d{4}-\d\d-\d\d,4,1$/);
+});
+
+test('range, length of periods, zone and comparison stand in the address and hold for everything', async ({
+	adminPage: page
+}) => {
+	await page.goto('/stats');
+	await page.getByRole('combobox', { name: 'Length of a period' }).selectOption('By hour');
+	await expect(page).toHaveURL(/step=hour/);
+	await page.getByRole('combobox', { name: 'Time zone' }).selectOption('Asia/Kolkata');
+	await expect(page).toHaveURL(/zone=Asia%2FKolkata/);
+	await page.getByRole('checkbox', { name: 'Compare with the period before' }).check();
+	await expect(page.getByText('before: 0')).toHaveCount(2);
+	await page.getByRole('button', { name: /^Time range/ }).click();
+	await page.getByRole('button', { name: 'Last 7 days' }).click();
+	await expect(page).toHaveURL(/from=.*compare=1/);
+	await page.reload();
+	await expect(page.getByRole('checkbox', { name: 'Compare with the period before' })).toBeChecked();
+	await page.getByRole('button', { name: 'Show the table: Requests', exact: true }).click();
+	const rows = page.getByRole('table', { name: 'Requests', exact: true }).getByRole('row');
+	expect(await rows.count()).toBeGreaterThan(150);
+});
+
+test('the lines stand for what is chosen, and lead to the attempts', async ({ adminPage: page }) => {
+	await page.goto('/stats');
+	await page.getByRole('combobox', { name: 'What each colour stands for' }).selectOption('User keys');
+	await expect(page).toHaveURL(/by=user_key/);
+	await page.getByRole('link', { name: 'caller' }).click();
+	await expect(page).toHaveURL(/\/request-logs\?.*user_key_id=\d+/);
+	await expect(page.locator('[data-row]')).toHaveCount(KNOWN.attempts);
+});
+
+test('marking a part of a chart zooms all of them', async ({ adminPage: page }) => {
+	await page.goto('/stats?step=hour');
+	const box = await page.locator('canvas').first().boundingBox();
+	if (!box) throw new Error('no chart');
+	const y = box.y + box.height / 2;
+	await expect(async () => {
+		await page.mouse.move(box.x + box.width * 0.3, y);
+		await page.mouse.down();
+		await page.mouse.move(box.x + box.width * 0.5, y, { steps: 5 });
+		await page.mouse.up();
+		await expect(page).toHaveURL(/from=.*to=/, { timeout: 1_000 });
+	}).toPass();
+	const asked = new URL(page.url()).searchParams;
+	const hours = (Date.parse(asked.get('to') ?? '') - Date.parse(asked.get('from') ?? '')) / 3_600_000;
+	expect(hours).toBeGreaterThan(2);
+	expect(hours).toBeLessThan(10);
+	await page.getByRole('button', { name: 'Back to the last 24 hours' }).click();
+	await expect(page).toHaveURL(/\/stats$/);
+});
