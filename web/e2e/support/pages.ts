@@ -11,6 +11,8 @@ export interface Stop {
 export const PAGES: Stop[] = [
 	{ name: 'login', path: '/login', heading: 'Log in', isPublic: true },
 	{ name: 'overview', path: '/', heading: 'Overview' },
+	{ name: 'request-keys', path: '/request-keys', heading: 'Service keys' },
+	{ name: 'auth-keys', path: '/auth-keys', heading: 'User keys' },
 	{ name: 'settings', path: '/settings', heading: 'Settings' },
 	{ name: 'not-found', path: '/settings/nothing-here', heading: 'There is no such page' }
 ];

@@ -26,12 +26,33 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** Shows one user key. */
+        get: operations["user_key"];
         /** Changes a user key, at once and for every request that follows. */
         put: operations["update_user_key"];
         post?: never;
         /** Deletes a user key. Its log rows keep its name; a new key of the same name begins without them. */
         delete: operations["delete_user_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth_keys/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives a user key another secret, which is in this answer and never again. From then on the one
+         *     before lets nobody in; name, note, expiry, counts and log stay.
+         */
+        post: operations["rotate_user_key"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -108,6 +129,173 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the sessions that are alive. */
+        get: operations["list_sessions"];
+        put?: never;
+        post?: never;
+        /** Ends all sessions but the one that asks. */
+        delete: operations["end_other_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a session at once; its streams end shortly after. */
+        delete: operations["end_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Answers a copy of the database, as of this moment. To use it elsewhere, the file `secrets` of the
+         *     data directory, or `ENCRYPTION_KEY` and `SECRET_KEY`, must go with it.
+         */
+        get: operations["download_backup"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Answers what happens as server-sent events, for pages that are open.
+         * @description Each event has a name and one line of JSON: `ready` (`ReadyNews`) comes first; `pool`
+         *     (`PoolNews`): keys or buckets stand otherwise; `trouble` (`TroubleNews`): many keys fail alike, or
+         *     no longer do; `keys` (`KeysNews`): an admin has added, changed or removed keys; `job` (`Job`): how
+         *     far a job is; `requests` (`RequestsNews`): requests have ended; `lagged` (`LaggedNews`): events
+         *     were missed, so whatever is shown is to be read anew.
+         */
+        get: operations["watch_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists jobs: those that are not over, and those that ended within the last hour. */
+        get: operations["list_jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says how far a job is. */
+        get: operations["job"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls a job off. What it has done stays done; a piece that has begun comes to its end. */
+        post: operations["cancel_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{id}/results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what became of each key or line, in the order in which that was found out. */
+        get: operations["job_results"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undoes what a job has done, by another job. Within ten minutes after its end, once: keys that it
+         *     switched, tagged, added or deleted. Deleted keys come back as they were but for their buckets.
+         */
+        post: operations["undo_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/keys": {
         parameters: {
             query?: never;
@@ -146,6 +334,23 @@ export interface paths {
         head?: never;
         /** Changes a service key. */
         patch: operations["update_service_key"];
+        trace?: never;
+    };
+    "/api/keys/{key_identifier}/detail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a service key closely: its state, the upstream's last words, its models over 24 hours. */
+        get: operations["service_key_detail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/keys/{key_identifier}/reset": {
@@ -219,6 +424,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/keys/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins a job that adds keys, or looks what adding them would do. Each line has a result. */
+        post: operations["import_service_keys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begins a job on service keys: test, reset, switch on or off, tag, delete. Watch it under
+         *     `/api/jobs/{id}` or by the event `job`.
+         */
+        post: operations["begin_key_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/keys/reset": {
         parameters: {
             query?: never;
@@ -245,6 +487,23 @@ export interface paths {
         };
         /** Shows all service keys in the shape of the Python version. */
         get: operations["service_key_statuses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/values": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Counts what service keys can be filtered by. Each list is counted under all the other conditions. */
+        get: operations["count_service_key_values"];
         put?: never;
         post?: never;
         delete?: never;
@@ -324,6 +583,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/request_logs/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Counts the values that filters can be made of, in a range of time. Only sums are read, so that
+         *     it does not matter how many rows there are.
+         */
+        get: operations["count_log_values"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/request_logs/export": {
         parameters: {
             query?: never;
@@ -375,6 +654,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says what is there of what a first answer needs. */
+        get: operations["setup"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/stats/by_model": {
         parameters: {
             query?: never;
@@ -418,6 +714,23 @@ export interface paths {
         };
         /** Lists what each user key used, most attempts first. */
         get: operations["by_user_key"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats/chart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Answers the largest models, keys or kinds of errors as lines over time, and all others as one. */
+        get: operations["stats_chart"];
         put?: never;
         post?: never;
         delete?: never;
@@ -497,6 +810,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/stats/latencies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists how long successful requests took in each period of a range of at most 100 days, of one
+         *     model or of all.
+         */
+        get: operations["stats_latencies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats/now": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Answers what has happened in the last minutes, row by row, for at most 20,000 attempts. */
+        get: operations["stats_now"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/stats/overview": {
         parameters: {
             query?: never;
@@ -504,7 +854,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Answers everything in a range of time, with how long it took. */
+        /** Answers everything in a range of time, with how long it took; that is not known of one key alone. */
         get: operations["overview"];
         put?: never;
         post?: never;
@@ -538,7 +888,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists what was used in each hour, day, week or month of a range, oldest first. */
+        /** Lists what was used in each quarter-hour, hour, day, week or month of a range, oldest first. */
         get: operations["timeline"];
         put?: never;
         post?: never;
@@ -629,6 +979,40 @@ export interface components {
             /** @description What became of each line, in their order. */
             results: components["schemas"]["LineResult"][];
         };
+        /** @description A session that is alive. */
+        AliveSession: {
+            /** @description When it ends by itself. */
+            expires_at: components["schemas"]["Moment"];
+            /** @description Names it; not what its bearer shows. */
+            id: string;
+            /** @description Whether it is the one that asks. */
+            is_current: boolean;
+            /** @description When it began. */
+            logged_in_at: components["schemas"]["Moment"];
+        };
+        /** @description How much there was of something. */
+        Amount: {
+            /**
+             * Format: int64
+             * @description Tries with one key each.
+             */
+            attempts: number;
+            /**
+             * Format: int64
+             * @description Requests: attempts that were the last of theirs.
+             */
+            requests: number;
+            /**
+             * Format: int64
+             * @description Attempts that succeeded.
+             */
+            successes: number;
+            /**
+             * Format: int64
+             * @description All tokens.
+             */
+            total_tokens: number;
+        };
         /** @description How a key stands with one model. */
         Bucket: {
             /**
@@ -643,6 +1027,28 @@ export interface components {
             level: number;
             /** @description The model. */
             model: string;
+            /** @description `ready`, `cooling`, `exhausted_today`, `not_entitled`, `model_denied` or `proving`. */
+            state: string;
+            until?: components["schemas"]["Moment"] | null;
+        };
+        /** @description How a bucket stands. It belongs either to one key or to all keys of a project. */
+        BucketNews: {
+            /**
+             * Format: int32
+             * @description Upstream faults in a row.
+             */
+            failures: number;
+            /** @description The key whose bucket it is. */
+            key_identifier?: string | null;
+            /**
+             * Format: int32
+             * @description How many rests came in a row.
+             */
+            level: number;
+            /** @description The model. */
+            model: string;
+            /** @description The project whose bucket it is. */
+            project?: string | null;
             /** @description `ready`, `cooling`, `exhausted_today`, `not_entitled`, `model_denied` or `proving`. */
             state: string;
             until?: components["schemas"]["Moment"] | null;
@@ -679,6 +1085,15 @@ export interface components {
         };
         /** @enum {string} */
         BulkResult: "done" | "failed" | "not_found" | "unreadable";
+        /** @description Some lines over the same points in time. */
+        Chart: {
+            /** @description All that is in none of them; `None` if that is nothing. */
+            others?: (components["schemas"]["Amount"] | null)[] | null;
+            /** @description The periods, oldest first. */
+            periods: components["schemas"]["ChartPeriod"][];
+            /** @description The lines, the one with the most attempts first. */
+            series: components["schemas"]["Series"][];
+        };
         /** @description Rows of numbers under common labels. */
         ChartData_Option_f64: {
             /** @description The rows, in the order of their labels. */
@@ -692,6 +1107,16 @@ export interface components {
             datasets: components["schemas"]["Dataset_u64"][];
             /** @description One label per number of each row. */
             labels: string[];
+        };
+        /** @description A period of a chart. */
+        ChartPeriod: {
+            /** @description Its name, as in the timeline. */
+            label: string;
+            /**
+             * Format: int64
+             * @description When it begins, as far as it is in the range, in ms since the epoch.
+             */
+            start_ms: number;
         };
         /** @description What is stored. */
         Database: {
@@ -739,6 +1164,11 @@ export interface components {
         };
         /** @description A sentence, or the list of what was not understood. */
         Detail: string | components["schemas"]["Problem"][];
+        /** @description How many sessions were ended. */
+        EndedSessions: {
+            /** @description How many. */
+            ended: number;
+        };
         /** @description The body of every refusal. */
         ErrorBody: {
             /** @description What is wrong and what to do about it. */
@@ -771,6 +1201,8 @@ export interface components {
         Exported: {
             /** @description The keys that could be decrypted. */
             keys: components["schemas"]["ExportedKey"][];
+            /** @description Those that are not among them. */
+            missing: components["schemas"]["MissingKey"][];
         };
         /** @description A service key in full. */
         ExportedKey: {
@@ -809,6 +1241,98 @@ export interface components {
             /** @description The part. */
             part: string;
         };
+        /** @description Lines to be added as keys, as a job. */
+        ImportOrder: components["schemas"]["NewKeys"] & {
+            /** @description Only looks what would become of each line, and adds nothing. */
+            dry_run?: boolean;
+        };
+        /** @description A job. */
+        Job: {
+            /** @description What it does. */
+            action: components["schemas"]["JobAction"];
+            /** @description How many have which result. */
+            counts: {
+                [key: string]: number;
+            };
+            /** @description When it was asked for. */
+            created_at: components["schemas"]["Moment"];
+            ended_at?: components["schemas"]["Moment"] | null;
+            /** @description Why it has failed, in words. */
+            error?: string | null;
+            /**
+             * Format: int64
+             * @description Those that have a result.
+             */
+            finished: number;
+            /** @description Whether its results are still kept. */
+            has_results: boolean;
+            /** @description Names it. */
+            id: string;
+            /** @description How far it is. */
+            stage: components["schemas"]["JobStage"];
+            /**
+             * Format: int64
+             * @description Keys or lines that it is about.
+             */
+            total: number;
+            undo_until?: components["schemas"]["Moment"] | null;
+            /** @description The job that this one undoes. */
+            undoes?: string | null;
+            /** @description The job that undoes this one. */
+            undone_by?: string | null;
+        };
+        /**
+         * @description What a job does.
+         * @enum {string}
+         */
+        JobAction: "test" | "reset" | "enable" | "disable" | "tag" | "delete" | "restore" | "import" | "try_import";
+        /** @description The jobs that are known. */
+        JobList: {
+            /** @description The latest first; those that are over for up to an hour. */
+            jobs: components["schemas"]["Job"][];
+        };
+        /**
+         * @description What became of one key or line.
+         * @enum {string}
+         */
+        JobOutcome: "done" | "unchanged" | "failed" | "not_found" | "unreadable" | "added" | "duplicate" | "invalid" | "too_many_tags";
+        /** @description What became of one key or line. */
+        JobResult: {
+            /**
+             * Format: int64
+             * @description How long a test took.
+             */
+            duration_ms?: number | null;
+            /** @description A stable word for what went wrong with a test. */
+            error?: string | null;
+            /** @description First and last characters of the key. */
+            key_brief?: string | null;
+            /** @description The key. */
+            key_identifier?: string | null;
+            /** @description Why, in words: of ours about a line, of the upstream about a key. */
+            message?: string | null;
+            /** @description What became of it. */
+            outcome: components["schemas"]["JobOutcome"];
+            /** @description Which one, counted from nought in the order of the list. */
+            place: number;
+            /**
+             * Format: int32
+             * @description The upstream's status in a test.
+             */
+            status?: number | null;
+        };
+        /** @description Some results of a job. */
+        JobResults: {
+            /** @description The results, in the order in which they came. */
+            results: components["schemas"]["JobResult"][];
+            /** @description How many there are on all pages. */
+            total: number;
+        };
+        /**
+         * @description How far a job is.
+         * @enum {string}
+         */
+        JobStage: "waiting" | "running" | "done" | "cancelled" | "failed";
         /** @description The way of request log rows into the database. */
         JournalCounts: {
             /**
@@ -846,6 +1370,84 @@ export interface components {
              */
             tier?: number | null;
         };
+        /**
+         * @description What a job does to keys.
+         * @enum {string}
+         */
+        KeyJobAction: "test" | "reset" | "enable" | "disable" | "tag" | "delete";
+        /** @description What to do to which keys, as a job. */
+        KeyJobOrder: {
+            /** @description What to do. */
+            action: components["schemas"]["KeyJobAction"];
+            /** @description For `tag`: tags that the keys get. */
+            add_tags?: string[];
+            filter?: components["schemas"]["KeyFilter"] | null;
+            /** @description The keys by name; or else `filter`. */
+            key_identifiers?: string[] | null;
+            /**
+             * @description For `test`: the model whose tokens the upstream shall count; if absent, it is asked for its
+             *     models.
+             */
+            model?: string | null;
+            /** @description For `tag`: tags that the keys lose. */
+            remove_tags?: string[];
+        };
+        /** @description What a key was used for with one model in a day. */
+        KeyModel: components["schemas"]["Usage"] & {
+            /** @description What it was used for in each of 24 hours; `None` for one without any use. */
+            hours: (components["schemas"]["Amount"] | null)[];
+            /** @description The model. */
+            model: string;
+        };
+        /** @description How many keys have a name. */
+        KeyNameCount: {
+            /** @description The keys. */
+            count: number;
+            /** @description The name. */
+            name: string;
+        };
+        /** @description How many keys have each name. */
+        KeyNames: {
+            /** @description How many different ones there are. */
+            distinct: number;
+            /** @description The names, most frequent first; at most a thousand. */
+            names: components["schemas"]["KeyNameCount"][];
+        };
+        /** @description How a service key stands. */
+        KeyNews: {
+            /** @description False if an admin has switched it off. */
+            enabled: boolean;
+            /** @description The key. */
+            key_identifier: string;
+            next_probe_at?: components["schemas"]["Moment"] | null;
+            no_credit_until?: components["schemas"]["Moment"] | null;
+            /** @description The upstream's words for why it may not serve. */
+            reason: string;
+            /** @description Since when its state holds. */
+            since: components["schemas"]["Moment"];
+            /** @description `active`, `invalid`, `suspended`, `no_credit` or `disabled`. */
+            state: string;
+        };
+        /** @description What the upstream said of a key. */
+        KeyRefusal: {
+            /** @description When. */
+            at: components["schemas"]["Moment"];
+            /** @description The upstream's words, without secrets. */
+            message: string;
+            /** @description The model that was asked for. */
+            model: string;
+            /**
+             * @description What followed from it: `cooling`, `rate_limited`, `exhausted_today`, `not_entitled`,
+             *     `model_denied`, `no_credit`, `invalid`, `suspended`, `faulty`, `unreached`, or `nothing` for the
+             *     key.
+             */
+            verdict: string;
+        };
+        /**
+         * @description What an admin does to service keys.
+         * @enum {string}
+         */
+        KeysChange: "added" | "changed" | "removed";
         /** @description What was done to all keys. */
         KeysDone: {
             /** @description Always empty. */
@@ -853,11 +1455,27 @@ export interface components {
             /** @description The fact in words. */
             message: string;
         };
+        /** @description What an admin has done to service keys; the data of the event `keys`. */
+        KeysNews: {
+            /** @description What was done. */
+            change: components["schemas"]["KeysChange"];
+            /** @description To how many keys. */
+            count: number;
+            /** @description Which ones; empty if they are more than a hundred. */
+            key_identifiers: string[];
+        };
         /**
          * @description The state of a service key.
          * @enum {string}
          */
         KeyState: "active" | "invalid" | "suspended" | "no_credit" | "disabled" | "unreadable";
+        /** @description How many keys are in a state. */
+        KeyStateCount: {
+            /** @description The keys. */
+            count: number;
+            /** @description The state. */
+            state: components["schemas"]["KeyState"];
+        };
         /**
          * @description How a key stands: one of its states, or something beside it.
          * @enum {string}
@@ -907,6 +1525,16 @@ export interface components {
         };
         /** @enum {string} */
         KeyStatusWord: "active" | "in_use" | "cooling_down";
+        /** @description How many keys have a tier. */
+        KeyTierCount: {
+            /** @description The keys. */
+            count: number;
+            /**
+             * Format: int64
+             * @description The tier.
+             */
+            tier: number;
+        };
         /** @description What is to become different; what is absent stays. */
         KeyUpdate: {
             /** @description Switches the key on or off. */
@@ -923,6 +1551,27 @@ export interface components {
              */
             tier?: number | null;
         };
+        /** @description What keys can be filtered by. */
+        KeyValues: {
+            /** @description Keys that are switched off. */
+            disabled: number;
+            /** @description Keys that are switched on. */
+            enabled: number;
+            /** @description Those that serve a request at this moment. */
+            in_use: number;
+            /** @description Keys of each project; the empty one is that of keys that are alone. */
+            projects: components["schemas"]["KeyNames"];
+            /** @description Of the active ones, those that rest for a model at least. */
+            resting: number;
+            /** @description Keys in each state, in the order of the list of keys. */
+            states: components["schemas"]["KeyStateCount"][];
+            /** @description Keys with each tag. */
+            tags: components["schemas"]["KeyNames"];
+            /** @description Keys of each tier, the one that serves first at the beginning. */
+            tiers: components["schemas"]["KeyTierCount"][];
+            /** @description Keys that meet everything that was given. */
+            total: number;
+        };
         /** @description What the log knows, to choose a filter from. Each list in the order of the alphabet. */
         KnownValues: {
             /** @description Protocols of callers. */
@@ -935,6 +1584,28 @@ export interface components {
             operations: string[];
             /** @description HTTP statuses that occurred. */
             statuses: number[];
+        };
+        /** @description Events were missed; the data of the event `lagged`. */
+        LaggedNews: {
+            /**
+             * Format: int64
+             * @description How many; `null` if that is not known.
+             */
+            missed?: number | null;
+        };
+        /** @description How long requests took in a period. */
+        LatencyPoint: {
+            /** @description Time to the first byte of successful requests, by the attempt that succeeded. */
+            first_byte: components["schemas"]["Percentiles"];
+            /** @description Its name, as in the timeline. */
+            label: string;
+            /** @description Time to the end of successful requests, by the attempt that succeeded. */
+            latency: components["schemas"]["Percentiles"];
+            /**
+             * Format: int64
+             * @description When it begins, as far as it is in the range, in ms since the epoch.
+             */
+            start_ms: number;
         };
         /** @description What became of one line. */
         LineResult: {
@@ -962,14 +1633,39 @@ export interface components {
             /** @description The admin's password. */
             password: string;
         };
+        /** @description The values of the request log in a time range, each list most frequent first. */
+        LogValueCounts: {
+            /** @description Kinds of errors that occurred. */
+            error_kinds: components["schemas"]["ErrorCount"][];
+            /** @description Models that were asked for. */
+            models: components["schemas"]["ModelCount"][];
+            /** @description Service keys that were tried. */
+            service_keys: components["schemas"]["ServiceKeyCount"][];
+            /** @description User keys that asked. */
+            user_keys: components["schemas"]["UserKeyCount"][];
+        };
         /** @description Who is logged in. */
         Me: {
             /** @description When it ends by itself. */
             expires_at: components["schemas"]["Moment"];
+            /** @description Whether the password is set by the configuration, and can only be changed there. */
+            is_password_fixed: boolean;
             /** @description When the session began. */
             logged_in_at: components["schemas"]["Moment"];
             /** @description Always `admin`. */
             username: string;
+        };
+        /** @description A service key that cannot be exported. */
+        MissingKey: {
+            /** @description Its name. */
+            key_identifier: string;
+            /** @description Why: `not_found` or `unreadable`. */
+            outcome: components["schemas"]["JobOutcome"];
+        };
+        /** @description How often a model was asked for. */
+        ModelCount: components["schemas"]["Occurrences"] & {
+            /** @description The model. */
+            model: string;
         };
         /** @description What one model was used for. */
         ModelUsage: components["schemas"]["Usage"] & {
@@ -1007,6 +1703,24 @@ export interface components {
             /** @description A note for the admin. */
             note?: string;
         };
+        /** @description How often something occurs. */
+        Occurrences: {
+            /**
+             * Format: int64
+             * @description Tries with one key each.
+             */
+            attempts: number;
+            /**
+             * Format: int64
+             * @description Requests: attempts that were the last of theirs.
+             */
+            requests: number;
+            /**
+             * Format: int64
+             * @description Attempts that succeeded.
+             */
+            successes: number;
+        };
         /** @description One request. */
         OneRequest: {
             /** @description Its attempts, in their order. */
@@ -1042,6 +1756,11 @@ export interface components {
             p90_ms?: number | null;
             /**
              * Format: int32
+             * @description All but one in twenty took at most this long.
+             */
+            p95_ms?: number | null;
+            /**
+             * Format: int32
              * @description All but one in a hundred took at most this long.
              */
             p99_ms?: number | null;
@@ -1057,6 +1776,17 @@ export interface components {
             start_ms: number;
             usage?: components["schemas"]["Usage"] | null;
         };
+        /** @description What has changed in the pool; the data of the event `pool`. */
+        PoolNews: {
+            /** @description Buckets that have changed, as they stand. */
+            buckets: components["schemas"]["BucketNews"][];
+            /** @description More has changed than is told one by one: whoever shows keys reads them anew. */
+            is_reload: boolean;
+            /** @description Keys whose own state has changed, as they stand. */
+            keys: components["schemas"]["KeyNews"][];
+            /** @description Projects that lack credit, or no longer do. */
+            projects: components["schemas"]["ProjectNews"][];
+        };
         /** @description One mistake in a request. */
         Problem: {
             /**
@@ -1070,6 +1800,41 @@ export interface components {
             msg: string;
             /** @description A word for the kind of mistake. */
             type: string;
+        };
+        /** @description How the credit of a project stands. */
+        ProjectNews: {
+            no_credit_until?: components["schemas"]["Moment"] | null;
+            /** @description The project. */
+            project: string;
+        };
+        /** @description The stream has begun; the data of the event `ready`. */
+        ReadyNews: {
+            /** @description Whether it goes on, without a gap, where it was asked to. */
+            is_resumed: boolean;
+        };
+        /** @description What has happened in the last few minutes. */
+        Recent: components["schemas"]["Usage"] & {
+            /** @description Kinds of errors, the most frequent first. */
+            errors: components["schemas"]["ErrorCount"][];
+            /** @description Time to the first byte of successful requests, by the attempt that succeeded. */
+            first_byte: components["schemas"]["Percentiles"];
+            /** @description Time to the end of successful requests, by the attempt that succeeded. */
+            latency: components["schemas"]["Percentiles"];
+            /**
+             * Format: double
+             * @description Requests that ended, by the minute.
+             */
+            requests_per_minute: number;
+            /**
+             * Format: int64
+             * @description The time that was looked at: shorter than asked for if very many attempts ended in it.
+             */
+            span_ms: number;
+            /**
+             * Format: double
+             * @description Tokens, by the minute.
+             */
+            tokens_per_minute: number;
         };
         /** @description One attempt. */
         RequestLog: {
@@ -1185,6 +1950,78 @@ export interface components {
              */
             total?: number | null;
         };
+        /** @description A request that has ended. */
+        RequestNews: {
+            /**
+             * Format: int32
+             * @description Its attempts.
+             */
+            attempts: number;
+            /** @description The caller's protocol. */
+            dialect: string;
+            /**
+             * Format: int32
+             * @description Time to the end of the last attempt.
+             */
+            duration_ms: number;
+            /** @description When it ended. */
+            ended_at: components["schemas"]["Moment"];
+            /** @description What went wrong. */
+            error_kind?: string | null;
+            /**
+             * Format: int32
+             * @description Time to the first byte of the last attempt.
+             */
+            first_byte_ms?: number | null;
+            /** @description Whether the answer was asked for as a stream. */
+            is_stream: boolean;
+            /** @description Whether it succeeded. */
+            is_success: boolean;
+            /** @description The model that was asked for. */
+            model: string;
+            /** @description Names it in the log. */
+            request_id: string;
+            /**
+             * Format: int64
+             * @description The key that was tried last.
+             */
+            service_key_id?: number | null;
+            /**
+             * Format: int32
+             * @description The HTTP status.
+             */
+            status?: number | null;
+            /**
+             * Format: int32
+             * @description What it cost.
+             */
+            total_tokens?: number | null;
+            /**
+             * Format: int64
+             * @description Who asked.
+             */
+            user_key_id?: number | null;
+        };
+        /** @description Requests that have ended; the data of the event `requests`. */
+        RequestsNews: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            ended: number;
+            /**
+             * Format: int64
+             * @description How many of them failed.
+             */
+            failed: number;
+            /** @description The last eight of them, oldest first. */
+            requests: components["schemas"]["RequestNews"][];
+            /**
+             * Format: int64
+             * @description The tokens that they and their attempts have cost.
+             */
+            total_tokens: number;
+        };
         /** @description How long the request log is kept. */
         Retention: {
             /**
@@ -1197,6 +2034,23 @@ export interface components {
              * @description Days; nought for ever.
              */
             log_days: number;
+        };
+        /** @description One line. */
+        Series: {
+            /**
+             * Format: int64
+             * @description The key, if it stands for one.
+             */
+            id?: number | null;
+            /** @description The identifier of the service key, if it stands for one. */
+            key_identifier?: string | null;
+            /**
+             * @description What it stands for: the model, the kind of error, the name of the user key, the brief of the service key. `None`
+             *     for attempts without a key.
+             */
+            name?: string | null;
+            /** @description What there was in each period. */
+            values: (components["schemas"]["Amount"] | null)[];
         };
         /** @description A service key. */
         ServiceKey: {
@@ -1215,6 +2069,7 @@ export interface components {
             key_brief: string;
             /** @description Names the key in paths and in the log. */
             key_identifier: string;
+            last_day?: components["schemas"]["Amount"] | null;
             last_used_at?: components["schemas"]["Moment"] | null;
             next_probe_at?: components["schemas"]["Moment"] | null;
             no_credit_until?: components["schemas"]["Moment"] | null;
@@ -1224,6 +2079,11 @@ export interface components {
             project: string;
             /** @description The upstream's words for why it may not. */
             reason: string;
+            /**
+             * Format: int64
+             * @description Its number in the log and the statistics.
+             */
+            service_key_id: number;
             since?: components["schemas"]["Moment"] | null;
             /** @description Whether it may serve, and why not. */
             state: components["schemas"]["KeyState"];
@@ -1235,17 +2095,44 @@ export interface components {
              */
             tier: number;
         };
+        /** @description How often a service key was tried. */
+        ServiceKeyCount: components["schemas"]["Occurrences"] & {
+            /** @description What people see of it, also when it is deleted. */
+            key_brief?: string | null;
+            /** @description Its identifier, also when it is deleted. */
+            key_identifier?: string | null;
+            /**
+             * Format: int64
+             * @description The service key.
+             */
+            service_key_id: number;
+        };
         /** @description Service keys by state. */
         ServiceKeyCounts: {
             active: number;
             disabled: number;
             in_use: number;
             invalid: number;
+            next_return_at?: components["schemas"]["Moment"] | null;
             no_credit: number;
             /** @description Active keys that rest for a model at least. */
             resting: number;
             suspended: number;
             total: number;
+        };
+        /** @description A service key closely. */
+        ServiceKeyDetail: {
+            /** @description When the first of the 24 hours of `models` begins. */
+            hours_from: components["schemas"]["Moment"];
+            /** @description The key. */
+            key: components["schemas"]["ServiceKey"];
+            /** @description What it was used for in the last 24 hours, by model, most attempts first. */
+            models: components["schemas"]["KeyModel"][];
+            /**
+             * @description What the upstream said of it last, latest first; kept until a restart as far as there is
+             *     room.
+             */
+            refusals: components["schemas"]["KeyRefusal"][];
         };
         /** @description A page of service keys. */
         ServiceKeyPage: {
@@ -1265,6 +2152,11 @@ export interface components {
              * @description The service key; `None` for attempts that came to none.
              */
             service_key_id?: number | null;
+        };
+        /** @description The sessions that are alive. */
+        SessionList: {
+            /** @description The latest first. */
+            sessions: components["schemas"]["AliveSession"][];
         };
         /** @description A setting in force. Secrets are replaced. */
         Setting: {
@@ -1291,6 +2183,17 @@ export interface components {
             notices: string[];
             /** @description Each setting, in the order of the documentation. */
             settings: components["schemas"]["Setting"][];
+        };
+        /** @description How far the gateway is from its first answer. */
+        Setup: {
+            /** @description Whether any request was ever answered, as far as the statistics go back. */
+            has_answered: boolean;
+            /** @description Service keys. */
+            service_keys: number;
+            /** @description Service keys that may serve. */
+            usable_service_keys: number;
+            /** @description User keys. */
+            user_keys: number;
         };
         /** @description One step on the way to a mistake. */
         Step: string | number;
@@ -1408,8 +2311,21 @@ export interface components {
             /** @description Requests that wait for a place. */
             waiting_for_place: number;
         };
+        /** @description What many keys share; the data of the event `trouble`. */
+        TroubleNews: {
+            /**
+             * @description `faulty`: the upstream or the way to it fails. `rate_limited`: it refuses the gateway as a
+             *     whole. `null`: it serves again.
+             */
+            kind?: string | null;
+        };
         /** @description Sums and what follows from them. */
         Usage: components["schemas"]["Sums"] & {
+            /**
+             * Format: double
+             * @description Successes per request, in percent; `None` without requests.
+             */
+            request_success_rate?: number | null;
             /**
              * Format: double
              * @description Successes per attempt, in percent; `None` without attempts.
@@ -1445,6 +2361,16 @@ export interface components {
              * @description Tokens that its requests have cost.
              */
             tokens: number;
+        };
+        /** @description How often a user key asked. */
+        UserKeyCount: components["schemas"]["Occurrences"] & {
+            /** @description Its name, also when it is deleted. */
+            name?: string | null;
+            /**
+             * Format: int64
+             * @description The user key.
+             */
+            user_key_id: number;
         };
         /** @description What is to become different; what is absent stays. */
         UserKeyUpdate: {
@@ -1562,6 +2488,38 @@ export interface operations {
             };
         };
     };
+    user_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the key, or the key itself */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserKey"];
+                };
+            };
+            /** @description There is no such key */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     update_user_key: {
         parameters: {
             query?: never;
@@ -1634,6 +2592,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description There is no such key */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    rotate_user_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the key, or the key itself */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key, with its secret in full */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserKey"];
+                };
             };
             /** @description There is no such key */
             404: {
@@ -1788,6 +2778,331 @@ export interface operations {
             };
         };
     };
+    list_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sessions */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+        };
+    };
+    end_other_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many have ended */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndedSessions"];
+                };
+            };
+        };
+    };
+    end_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The session's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session has ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is no such session */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    download_backup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The database */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.sqlite3": string;
+                };
+            };
+            /** @description Another copy is being made */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no room for the copy */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    watch_events: {
+        parameters: {
+            query?: {
+                /** @description Goes on after this event, for clients that cannot send the header. */
+                last_event_id?: number;
+            };
+            header?: {
+                /** @description Go on after this event; counts before the parameter */
+                "last-event-id"?: number | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The events */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description A parameter is unknown or will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many are watching */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_jobs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The jobs */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobList"];
+                };
+            };
+        };
+    };
+    job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description There is no such job */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cancel_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job, which ends shortly if it is not over */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description There is no such job */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    job_results: {
+        parameters: {
+            query?: {
+                /** @description Results per page. */
+                limit?: number;
+                /** @description Results before the page. */
+                offset?: number;
+                /** @description Only those of this outcome. */
+                outcome?: "done" | "unchanged" | "failed" | "not_found" | "unreadable" | "added" | "duplicate" | "invalid" | "too_many_tags";
+            };
+            header?: never;
+            path: {
+                /** @description The job's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Some results */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobResults"];
+                };
+            };
+            /** @description There is no such job */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A parameter will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    undo_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job that undoes it */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description There is no such job */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It cannot be undone */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_service_keys: {
         parameters: {
             query?: {
@@ -1809,6 +3124,8 @@ export interface operations {
                 tag?: string;
                 /** @description The tier. */
                 tier?: number;
+                /** @description Whether to tell what each key did in the last 24 hours. */
+                usage?: boolean;
             };
             header?: never;
             path?: never;
@@ -1969,6 +3286,38 @@ export interface operations {
             };
             /** @description A value will not do */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    service_key_detail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key's identifier */
+                key_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key closely */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceKeyDetail"];
+                };
+            };
+            /** @description There is no such key */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2147,6 +3496,90 @@ export interface operations {
             };
         };
     };
+    import_service_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportOrder"];
+            };
+        };
+        responses: {
+            /** @description The job */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Too many jobs are not done yet */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The list cannot be read */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    begin_key_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyJobOrder"];
+            };
+        };
+        responses: {
+            /** @description The job */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Too many jobs are not done yet */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The order cannot be understood */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     reset_service_keys: {
         parameters: {
             query?: never;
@@ -2183,6 +3616,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["KeyStatuses"];
+                };
+            };
+        };
+    };
+    count_service_key_values: {
+        parameters: {
+            query?: {
+                /** @description Whether they are switched on. */
+                enabled?: boolean;
+                /** @description The project's label; empty for keys that are alone. */
+                project?: string;
+                /** @description A text within identifier, brief, note, project or a tag; case does not matter. */
+                q?: string;
+                /** @description How the keys stand. */
+                state?: "active" | "invalid" | "suspended" | "no_credit" | "disabled" | "unreadable" | "resting" | "in_use";
+                /** @description One of the tags. */
+                tag?: string;
+                /** @description The tier. */
+                tier?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The values with their counts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyValues"];
+                };
+            };
+            /** @description A parameter is unknown or will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };
@@ -2349,6 +3824,42 @@ export interface operations {
             };
         };
     };
+    count_log_values: {
+        parameters: {
+            query?: {
+                /** @description Its start: ISO 8601 (UTC if without a zone), or a number of seconds or milliseconds since 1970; a day before its end if absent. */
+                from?: string;
+                /** @description Entries at most. */
+                limit?: number & Record<string, never>;
+                /** @description The first moment after it, in the same forms; now if absent. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The values, most frequent first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogValueCounts"];
+                };
+            };
+            /** @description A parameter is unknown or will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     export: {
         parameters: {
             query?: {
@@ -2449,6 +3960,26 @@ export interface operations {
             };
         };
     };
+    setup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is there */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Setup"];
+                };
+            };
+        };
+    };
     by_model: {
         parameters: {
             query?: {
@@ -2456,8 +3987,14 @@ export interface operations {
                 from?: string;
                 /** @description Entries at most. */
                 limit?: number & Record<string, never>;
+                /** @description Of exactly this model. */
+                model?: string;
+                /** @description Of this service key, by its number in the log. */
+                service_key_id?: number;
                 /** @description The first moment after it, in the same forms; now if absent. */
                 to?: string;
+                /** @description Of this user key. */
+                user_key_id?: number;
             };
             header?: never;
             path?: never;
@@ -2544,6 +4081,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UserKeyUsage"][];
+                };
+            };
+            /** @description A parameter is unknown or will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    stats_chart: {
+        parameters: {
+            query: {
+                /** @description What each line stands for. */
+                by: "model" | "user_key" | "service_key" | "error_kind";
+                /** @description Its start: ISO 8601 (UTC if without a zone), or a number of seconds or milliseconds since 1970; a day before its end if absent. */
+                from?: string;
+                /** @description Lines at most; the rest is one line. */
+                limit?: number & Record<string, never>;
+                /** @description The length of a period; one that suits the range if absent. */
+                step?: "quarter" | "hour" | "day" | "week" | "month";
+                /** @description The IANA time zone whose clock and calendar count. */
+                timezone?: string;
+                /** @description The first moment after it, in the same forms; now if absent. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The lines over their periods */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Chart"];
                 };
             };
             /** @description A parameter is unknown or will not do */
@@ -2694,13 +4273,91 @@ export interface operations {
             };
         };
     };
+    stats_latencies: {
+        parameters: {
+            query?: {
+                /** @description Its start: ISO 8601 (UTC if without a zone), or a number of seconds or milliseconds since 1970; a day before its end if absent. */
+                from?: string;
+                /** @description Of exactly this model. */
+                model?: string;
+                /** @description The length of a period; one that suits the range if absent. */
+                step?: "quarter" | "hour" | "day" | "week" | "month";
+                /** @description The IANA time zone whose clock and calendar count. */
+                timezone?: string;
+                /** @description The first moment after it, in the same forms; now if absent. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One entry per period */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LatencyPoint"][];
+                };
+            };
+            /** @description A parameter is unknown or will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    stats_now: {
+        parameters: {
+            query?: {
+                /** @description The last minutes that count. */
+                minutes?: number & Record<string, never>;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Rates, sums and errors */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recent"];
+                };
+            };
+            /** @description A parameter is unknown or will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     overview: {
         parameters: {
             query?: {
                 /** @description Its start: ISO 8601 (UTC if without a zone), or a number of seconds or milliseconds since 1970; a day before its end if absent. */
                 from?: string;
+                /** @description Of exactly this model. */
+                model?: string;
+                /** @description Of this service key, by its number in the log. */
+                service_key_id?: number;
                 /** @description The first moment after it, in the same forms; now if absent. */
                 to?: string;
+                /** @description Of this user key. */
+                user_key_id?: number;
             };
             header?: never;
             path?: never;
@@ -2767,12 +4424,18 @@ export interface operations {
             query?: {
                 /** @description Its start: ISO 8601 (UTC if without a zone), or a number of seconds or milliseconds since 1970; a day before its end if absent. */
                 from?: string;
+                /** @description Of exactly this model. */
+                model?: string;
+                /** @description Of this service key, by its number in the log. */
+                service_key_id?: number;
                 /** @description The length of a period; one that suits the range if absent. */
-                step?: "hour" | "day" | "week" | "month";
+                step?: "quarter" | "hour" | "day" | "week" | "month";
                 /** @description The IANA time zone whose clock and calendar count. */
                 timezone?: string;
                 /** @description The first moment after it, in the same forms; now if absent. */
                 to?: string;
+                /** @description Of this user key. */
+                user_key_id?: number;
             };
             header?: never;
             path?: never;
@@ -2845,10 +4508,16 @@ export interface operations {
             query?: {
                 /** @description Its start: ISO 8601 (UTC if without a zone), or a number of seconds or milliseconds since 1970; a day before its end if absent. */
                 from?: string;
+                /** @description Of exactly this model. */
+                model?: string;
+                /** @description Of this service key, by its number in the log. */
+                service_key_id?: number;
                 /** @description The IANA time zone whose clock and calendar count. */
                 timezone?: string;
                 /** @description The first moment after it, in the same forms; now if absent. */
                 to?: string;
+                /** @description Of this user key. */
+                user_key_id?: number;
             };
             header?: never;
             path?: never;
