@@ -11,6 +11,8 @@ export interface Stop {
 export const PAGES: Stop[] = [
 	{ name: 'login', path: '/login', heading: 'Log in', isPublic: true },
 	{ name: 'overview', path: '/', heading: 'Overview' },
+	{ name: 'request-keys', path: '/request-keys', heading: 'Service keys' },
+	{ name: 'auth-keys', path: '/auth-keys', heading: 'User keys' },
 	{ name: 'request-logs', path: '/request-logs', heading: 'Request logs' },
 	{ name: 'realtime-logs', path: '/realtime-logs', heading: 'Live log' },
 	{ name: 'stats', path: '/stats', heading: 'Statistics' },
