@@ -1,17 +1,21 @@
 import { api, call } from '$lib/api/client';
 
 const DAY_MS = 86_400_000;
+/** The minutes that rates are taken of. */
+const MINUTES = 5;
 
 /** Everything that the overview shows, as it is now. */
 export async function readOverview() {
 	const from = new Date(Date.now() - DAY_MS).toISOString();
 	const query = { from };
-	const [system, usage, errors] = await Promise.all([
+	const [system, usage, errors, recent, setup] = await Promise.all([
 		call(api.GET('/api/system')),
 		call(api.GET('/api/stats/overview', { params: { query } })),
-		call(api.GET('/api/stats/errors', { params: { query } }))
+		call(api.GET('/api/stats/errors', { params: { query } })),
+		call(api.GET('/api/stats/now', { params: { query: { minutes: MINUTES } } })),
+		call(api.GET('/api/setup'))
 	]);
-	return { system, usage, errors, from };
+	return { system, usage, errors, recent, setup, from };
 }
 
 export type Reading = Awaited<ReturnType<typeof readOverview>>;

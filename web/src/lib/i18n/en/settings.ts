@@ -41,5 +41,18 @@ export const settings = {
 	form: (form: string) => `Takes: ${form}.`,
 	default: (value: string) => `Default: ${value}.`,
 	noneFoundTitle: 'No setting matches',
-	noneFound: 'Try another word, or clear the search.'
+	noneFound: 'Try another word, or clear the search.',
+	sessions: 'Sessions',
+	since: 'since',
+	until: 'until',
+	thisOne: 'this one',
+	endSession: 'End',
+	endOthers: 'End all others',
+	sessionEnded: 'Ended.',
+	health: 'Parts',
+	works: 'works',
+	troubled: 'in trouble',
+	backup: 'Download a backup',
+	backupHint:
+		'The backup is a copy of the database. Elsewhere it needs the file “secrets” of the data directory too.'
 };

@@ -42,5 +42,17 @@ export const settings: typeof english = {
 	form: (form) => `取值：${form}。`,
 	default: (value) => `默认值：${value}。`,
 	noneFoundTitle: '没有匹配的设置',
-	noneFound: '换个关键词，或清除搜索。'
+	noneFound: '换个关键词，或清除搜索。',
+	sessions: '会话',
+	since: '始于',
+	until: '止于',
+	thisOne: '当前会话',
+	endSession: '结束',
+	endOthers: '结束其他所有会话',
+	sessionEnded: '已结束。',
+	health: '各部分状态',
+	works: '正常',
+	troubled: '有问题',
+	backup: '下载备份',
+	backupHint: '备份是数据库的副本。在其他地方使用时，还需要数据目录中的文件“secrets”。'
 };

@@ -3,8 +3,12 @@ import { orPage } from '$lib/api/load';
 import type { PageLoad } from './$types';
 
 export const load: PageLoad = async () => {
-	const [settings, system] = await orPage(
-		Promise.all([call(api.GET('/api/settings')), call(api.GET('/api/system'))])
+	const [settings, system, { sessions }] = await orPage(
+		Promise.all([
+			call(api.GET('/api/settings')),
+			call(api.GET('/api/system')),
+			call(api.GET('/api/auth/sessions'))
+		])
 	);
-	return { settings, system };
+	return { settings, system, sessions };
 };
