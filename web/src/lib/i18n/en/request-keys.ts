@@ -164,7 +164,5 @@ export const requestKeys = {
 	tokens: (count: string) => `${count} tokens`,
 	inLog: 'Its requests in the log',
 	edit: 'Note, project, tags',
-	saved: 'Saved.',
-	previous: 'Previous key',
-	next: 'Next key'
+	saved: 'Saved.'
 };

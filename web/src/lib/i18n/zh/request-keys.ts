@@ -165,7 +165,5 @@ export const requestKeys: typeof english = {
 	tokens: (count) => `${count} 令牌`,
 	inLog: '日志中的请求',
 	edit: '备注、项目、标签',
-	saved: '已保存。',
-	previous: '上一个密钥',
-	next: '下一个密钥'
+	saved: '已保存。'
 };
