@@ -35,9 +35,8 @@ export const requestLogs = {
 	noneTitle: 'Nothing matches these filters',
 	noneText: 'Widen the time or take a filter away.',
 	columns: 'Columns',
-	export: 'Export',
-	exportCsv: 'As CSV',
-	exportJsonl: 'As JSON lines',
+	exportCsv: 'Export as CSV',
+	exportJsonl: 'Export as JSON lines',
 	keys: 'J and K go down and up, Enter opens.',
 	column: {
 		time: 'Time',

@@ -36,7 +36,6 @@ export const requestLogs: typeof english = {
 	noneTitle: '没有符合筛选条件的记录',
 	noneText: '请放宽时间范围或移除某个筛选。',
 	columns: '列',
-	export: '导出',
 	exportCsv: '导出为 CSV',
 	exportJsonl: '导出为 JSON Lines',
 	keys: 'J 和 K 上下移动，Enter 打开。',
