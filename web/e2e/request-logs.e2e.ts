@@ -5,6 +5,7 @@ import { ask, KNOWN, test } from './support/traffic';
 test('every filter narrows the list, stands in the address, and survives a reload', async ({
 	adminPage: page
 }) => {
+	test.slow();
 	await page.goto('/request-logs');
 	const rows = page.locator('tbody tr[data-row]');
 	await expect(rows).toHaveCount(KNOWN.attempts);

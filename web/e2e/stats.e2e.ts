@@ -5,9 +5,9 @@ import { KNOWN, test } from './support/traffic';
 test('every chart shows the numbers that are known @phone', async ({ adminPage: page }) => {
 	await page.goto('/stats?step=day&zone=UTC');
 	const facts = page.locator('dl').first();
-	await expect(facts).toContainText(`Requests${KNOWN.requests}`);
-	await expect(facts).toContainText('Success by request80%');
-	await expect(facts).toContainText('Success by attempt66.7%');
+	await expect(facts).toContainText(`Requests ${KNOWN.requests}`);
+	await expect(facts).toContainText('Success by request 80%');
+	await expect(facts).toContainText('Success by attempt 66.7%');
 	await expect(page.getByRole('img', { name: /^Chart/ })).toHaveCount(9);
 	await expect(page.locator('canvas')).toHaveCount(7);
 	await expectNoSidewaysScroll(page);
