@@ -54,7 +54,8 @@ export function timeOption(figure: Figure, palette: Palette, format: Format): Op
 			type: 'value',
 			min: 0,
 			max: unit === 'percent' ? 100 : undefined,
-			minInterval: unit === 'count' ? 1 : undefined,
+			interval: unit === 'percent' ? 25 : undefined,
+			minInterval: 1,
 			splitNumber: 4,
 			splitLine: { lineStyle: { color: palette.line } },
 			axisLabel: {
@@ -78,6 +79,7 @@ export function timeOption(figure: Figure, palette: Palette, format: Format): Op
 				: {
 						connectNulls: false,
 						showSymbol: hasLonePoint(values),
+						showAllSymbol: true,
 						symbol: 'circle',
 						symbolSize: 5,
 						lineStyle: { width: 2, type: isBefore ? 'dashed' : 'solid' }
