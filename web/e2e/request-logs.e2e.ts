@@ -5,6 +5,7 @@ import { ask, KNOWN, test } from './support/traffic';
 test('every filter narrows the list, stands in the address, and survives a reload', async ({
 	adminPage: page
 }) => {
+	test.slow();
 	await page.goto('/request-logs');
 	const rows = page.locator('tbody tr[data-row]');
 	await expect(rows).toHaveCount(KNOWN.attempts);
@@ -101,7 +102,7 @@ test('the list is read by keyboard alone', async ({ adminPage: page }) => {
 test('columns are chosen and remembered', async ({ adminPage: page }) => {
 	await page.goto('/request-logs');
 	await expect(page.getByRole('columnheader', { name: 'Operation' })).toHaveCount(0);
-	await page.getByRole('button', { name: 'Columns' }).click();
+	await page.locator('summary', { hasText: 'Columns' }).click();
 	await page.getByRole('checkbox', { name: 'Operation' }).check();
 	await page.getByRole('checkbox', { name: 'Tokens' }).uncheck();
 	await page.reload();
@@ -111,10 +112,9 @@ test('columns are chosen and remembered', async ({ adminPage: page }) => {
 
 test('the export holds what the filters leave', async ({ adminPage: page }) => {
 	await page.goto('/request-logs?model=gemini-2.5-flash');
-	for (const [kind, lines] of [['As CSV', 4], ['As JSON lines', 3]] as const) {
+	for (const [kind, lines] of [['Export as CSV', 4], ['Export as JSON lines', 3]] as const) {
 		const download = page.waitForEvent('download');
-		await page.getByRole('button', { name: 'Export' }).click();
-		await page.getByRole('menuitem', { name: kind }).click();
+		await page.getByRole('link', { name: kind }).click();
 		const text = await readFile(await (await download).path(), 'utf8');
 		expect(text.trimEnd().split('\n'), kind).toHaveLength(lines);
 		expect(text).toContain('gemini-2.5-flash');

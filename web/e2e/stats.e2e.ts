@@ -5,11 +5,11 @@ import { KNOWN, test } from './support/traffic';
 test('every chart shows the numbers that are known @phone', async ({ adminPage: page }) => {
 	await page.goto('/stats?step=day&zone=UTC');
 	const facts = page.locator('dl').first();
-	await expect(facts).toContainText(`Requests${KNOWN.requests}`);
-	await expect(facts).toContainText('Success by request80%');
-	await expect(facts).toContainText('Success by attempt66.7%');
+	await expect(facts).toContainText(`Requests ${KNOWN.requests}`);
+	await expect(facts).toContainText('Success by request 80%');
+	await expect(facts).toContainText('Success by attempt 66.7%');
 	await expect(page.getByRole('img', { name: /^Chart/ })).toHaveCount(9);
-	await expect(page.locator('canvas')).toHaveCount(9);
+	await expect(page.locator('canvas')).toHaveCount(7);
 	await expectNoSidewaysScroll(page);
 	await expectAccessible(page);
 
@@ -45,8 +45,8 @@ test('range, length of periods, zone and comparison stand in the address and hol
 	await page.goto('/stats');
 	await page.getByRole('combobox', { name: 'Length of a period' }).selectOption('By hour');
 	await expect(page).toHaveURL(/step=hour/);
-	await page.getByRole('combobox', { name: 'Time zone' }).selectOption('Asia/Kolkata');
-	await expect(page).toHaveURL(/zone=Asia%2FKolkata/);
+	await page.getByRole('combobox', { name: 'Time zone' }).selectOption('Asia/Tokyo');
+	await expect(page).toHaveURL(/zone=Asia%2FTokyo/);
 	await page.getByRole('checkbox', { name: 'Compare with the period before' }).check();
 	await expect(page.getByText('before: 0')).toHaveCount(2);
 	await page.getByRole('button', { name: /^Time range/ }).click();

@@ -1,12 +1,10 @@
 /** The parts of the chart library that are used; loaded when the first chart is shown. */
-import { BarChart, HeatmapChart, LineChart } from 'echarts/charts';
+import { BarChart, LineChart } from 'echarts/charts';
 import {
 	BrushComponent,
-	CalendarComponent,
 	GridComponent,
 	LegendScrollComponent,
-	TooltipComponent,
-	VisualMapContinuousComponent
+	TooltipComponent
 } from 'echarts/components';
 import { init, use } from 'echarts/core';
 import { CanvasRenderer } from 'echarts/renderers';
@@ -14,14 +12,11 @@ import { CanvasRenderer } from 'echarts/renderers';
 use([
 	BarChart,
 	BrushComponent,
-	CalendarComponent,
 	CanvasRenderer,
 	GridComponent,
-	HeatmapChart,
 	LegendScrollComponent,
 	LineChart,
-	TooltipComponent,
-	VisualMapContinuousComponent
+	TooltipComponent
 ]);
 
 export { init };

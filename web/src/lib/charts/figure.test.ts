@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { csvOf, isEmpty, tableOf, type Figure } from './figure';
+import { csvOf, isEmpty, strength, tableOf, type Figure } from './figure';
 
 const figure: Figure = {
 	labels: ['2026-05-17 10:00', '2026-05-17 11:00'],
@@ -30,4 +30,9 @@ test('nothing known is empty, a nought is not', () => {
 	expect(isEmpty({ ...figure, series: [{ name: 'a', shape: 'bar', values: [null, null] }] })).toBe(true);
 	expect(isEmpty({ ...figure, series: [{ name: 'a', shape: 'bar', values: [null, 0] }] })).toBe(false);
 	expect(isEmpty({ ...figure, series: [] })).toBe(true);
+});
+
+test('the most is the strongest, and one can be told from none', () => {
+	expect([strength(null, 9), strength(0, 9), strength(9, 9), strength(0, 0)]).toEqual([0, 0, 1, 0]);
+	expect(strength(1, 1_000)).toBeGreaterThan(0.2);
 });

@@ -54,3 +54,23 @@ function cell(value: string | number | null): string {
 export function isEmpty(figure: Figure): boolean {
 	return figure.series.every(({ values }) => values.every((value) => value === null));
 }
+
+/** A field of numbers: a heat map, and the table behind it. */
+export interface Field {
+	/** What stands above the columns; empty where there is no room. */
+	columns: readonly string[];
+	rows: readonly string[];
+	/** By row, then by column; `undefined` where the field has a corner cut out. */
+	cells: readonly (readonly (Cell | undefined)[])[];
+}
+
+/** A cell, by its name; `null` where nothing was. */
+export interface Cell {
+	name: string;
+	value: number | null;
+}
+
+/** How strongly a cell is coloured, from 0 to 1: at least so that it can be told from nothing. */
+export function strength(value: number | null, most: number): number {
+	return value === null || value === 0 || most === 0 ? 0 : 0.2 + 0.8 * (value / most);
+}

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createFormat } from '$lib/format';
 import texts from '$lib/i18n/en';
 import type { Figure } from './figure';
-import { axisLabel, calendarOption, heatOption, timeOption } from './options';
+import { axisLabel, timeOption } from './options';
 import type { Palette } from './palette';
 
 const palette: Palette = {
@@ -10,7 +10,6 @@ const palette: Palette = {
 	faint: '#777777',
 	line: '#dddddd',
 	surface: '#ffffff',
-	sunken: '#eeeeee',
 	accent: '#0000ff',
 	ok: '#00aa00',
 	bad: '#aa0000',
@@ -66,23 +65,4 @@ test('a percentage reaches to 100, and the text of a tooltip is drawn, never mar
 test('an axis is told the time, and at midnight the day', () => {
 	const labels = ['2026-11-22T13:00+05:30', '2026-11-22 00:00', '2026-11-22', '2026-46', '2026-11'];
 	expect(labels.map(axisLabel)).toEqual(['13:00', '11-22', '11-22', '2026-46', '2026-11']);
-});
-
-test('a heat map has a cell where something was, and none elsewhere', () => {
-	const option = heatOption(
-		{ columns: ['00', '01'], rows: ['Mon', 'Tue'], values: [[null, 3], [0, null]] },
-		palette,
-		format
-	);
-	expect(option['series']).toMatchObject([{ data: [[1, 0, 3], [0, 1, 0]] }]);
-	expect(option['visualMap']).toMatchObject({ min: 0, max: 3 });
-});
-
-test('the calendar ends today and holds a year', () => {
-	const option = calendarOption([['2026-05-17', 7]], '2026-05-17', 'en', palette, format);
-	expect(option['calendar']).toMatchObject({ range: ['2025-05-18', '2026-05-17'] });
-	expect(option['calendar']).toMatchObject({
-		dayLabel: { nameMap: ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] }
-	});
-	expect(option['series']).toMatchObject([{ data: [['2026-05-17', 7]] }]);
 });

@@ -54,7 +54,8 @@ export function timeOption(figure: Figure, palette: Palette, format: Format): Op
 			type: 'value',
 			min: 0,
 			max: unit === 'percent' ? 100 : undefined,
-			minInterval: unit === 'count' ? 1 : undefined,
+			interval: unit === 'percent' ? 25 : undefined,
+			minInterval: 1,
 			splitNumber: 4,
 			splitLine: { lineStyle: { color: palette.line } },
 			axisLabel: {
@@ -78,6 +79,7 @@ export function timeOption(figure: Figure, palette: Palette, format: Format): Op
 				: {
 						connectNulls: false,
 						showSymbol: hasLonePoint(values),
+						showAllSymbol: true,
 						symbol: 'circle',
 						symbolSize: 5,
 						lineStyle: { width: 2, type: isBefore ? 'dashed' : 'solid' }
@@ -90,115 +92,6 @@ export function timeOption(figure: Figure, palette: Palette, format: Format): Op
 function hasLonePoint(values: readonly (number | null)[]): boolean {
 	const isKnown = (index: number) => (values[index] ?? null) !== null;
 	return values.some((_, at) => isKnown(at) && !isKnown(at - 1) && !isKnown(at + 1));
-}
-
-/** A field of numbers; `null` where nothing was. */
-export interface Field {
-	columns: readonly string[];
-	rows: readonly string[];
-	/** By row, then by column. */
-	values: readonly (readonly (number | null)[])[];
-}
-
-/** A heat map: the darker, the more. Where nothing was, nothing is drawn. */
-export function heatOption(field: Field, palette: Palette, format: Format): Option {
-	const cells = field.values.flatMap((row, y) =>
-		row.flatMap((value, x) => (value === null ? [] : [[x, y, value]]))
-	);
-	const axis = {
-		type: 'category',
-		axisLine: { show: false },
-		axisTick: { show: false },
-		axisLabel: { color: palette.faint },
-		splitArea: { show: true, areaStyle: { color: [palette.sunken] } }
-	};
-	return {
-		...common(palette),
-		grid: { left: 4, right: 8, top: 8, bottom: 40, containLabel: true },
-		tooltip: {
-			...tooltip(palette),
-			formatter: ({ value: [x = 0, y = 0, count = 0] }: { value: number[] }) =>
-				`${field.rows[y]} ${field.columns[x]}: ${format.number(count)}`
-		},
-		xAxis: { ...axis, data: [...field.columns] },
-		yAxis: { ...axis, inverse: true, data: [...field.rows] },
-		visualMap: shades(cells.map(([, , value = 0]) => value), palette, format),
-		series: [{ type: 'heatmap', data: cells, itemStyle: { borderColor: palette.surface, borderWidth: 2 } }]
-	};
-}
-
-/** A year of days. `end` is its last day, as `2026-05-17`. */
-export function calendarOption(
-	days: readonly (readonly [string, number])[],
-	end: string,
-	language: string,
-	palette: Palette,
-	format: Format
-): Option {
-	const start = new Date(`${end}T00:00:00Z`);
-	start.setUTCDate(start.getUTCDate() - 364);
-	return {
-		...common(palette),
-		tooltip: {
-			...tooltip(palette),
-			formatter: ({ value: [day, count] }: { value: [string, number] }) =>
-				`${day}: ${format.number(count)}`
-		},
-		visualMap: shades(days.map(([, count]) => count), palette, format),
-		calendar: {
-			range: [start.toISOString().slice(0, 10), end],
-			top: 24,
-			left: 36,
-			right: 8,
-			bottom: 44,
-			cellSize: ['auto', 'auto'],
-			itemStyle: { color: palette.sunken, borderColor: palette.surface, borderWidth: 2 },
-			splitLine: { show: false },
-			yearLabel: { show: false },
-			dayLabel: {
-				firstDay: 1,
-				color: palette.faint,
-				nameMap: namesOf(7, language, { weekday: 'short' }, 4)
-			},
-			monthLabel: { color: palette.faint, nameMap: namesOf(12, language, { month: 'short' }) }
-		},
-		series: [{ type: 'heatmap', coordinateSystem: 'calendar', data: days.map((day) => [...day]) }]
-	};
-}
-
-/** Names of days (from Sunday on) or months in a language. */
-function namesOf(count: number, language: string, form: Intl.DateTimeFormatOptions, first = 1): string[] {
-	const names = new Intl.DateTimeFormat(language, { ...form, timeZone: 'UTC' });
-	const dateOf = (index: number) =>
-		form.month ? Date.UTC(2026, index, 1) : Date.UTC(2026, 0, first + index);
-	return Array.from({ length: count }, (_, index) => names.format(dateOf(index)));
-}
-
-function shades(values: readonly number[], palette: Palette, format: Format) {
-	return {
-		min: 0,
-		max: values.reduce((most, value) => Math.max(most, value), 1),
-		calculable: false,
-		orient: 'horizontal',
-		left: 'center',
-		bottom: 0,
-		itemWidth: 10,
-		itemHeight: 120,
-		text: [format.short(values.reduce((most, value) => Math.max(most, value), 0)), '0'],
-		textStyle: { color: palette.faint },
-		inRange: { color: [mix(palette.sunken, palette.accent, 0.25), palette.accent] }
-	};
-}
-
-/** A colour between two, as `#rrggbb`. */
-function mix(from: string, to: string, share: number): string {
-	const part = (colour: string, at: number) => parseInt(colour.slice(at, at + 2), 16);
-	const mixed = [1, 3, 5].map((at) =>
-		Math.round(part(from, at) * (1 - share) + part(to, at) * share)
-			.toString(16)
-			.padStart(2, '0')
-	);
-	return `#${mixed.join('')}`;
 }
 
 function common(palette: Palette) {

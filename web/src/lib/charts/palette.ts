@@ -4,7 +4,6 @@ export interface Palette {
 	faint: string;
 	line: string;
 	surface: string;
-	sunken: string;
 	accent: string;
 	ok: string;
 	bad: string;
@@ -23,7 +22,6 @@ export function readPalette(): Palette {
 		faint: read('--ink-3'),
 		line: read('--line'),
 		surface: read('--surface'),
-		sunken: read('--sunken'),
 		accent: read('--accent'),
 		ok: read('--ok'),
 		bad: read('--bad'),

@@ -21,7 +21,7 @@ export const stats = {
 	latency: 'Time to the end',
 	firstByte: 'Time to the first byte',
 	week: 'Requests by weekday and hour',
-	year: 'Requests in the last year',
+	year: 'Answered requests in the last year',
 	median: 'Median time',
 	p95: '95 % within',
 	answered: 'answered',

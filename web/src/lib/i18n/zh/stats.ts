@@ -22,7 +22,7 @@ export const stats: typeof english = {
 	latency: '完成用时',
 	firstByte: '首字节用时',
 	week: '按星期与小时的请求',
-	year: '最近一年的请求',
+	year: '最近一年的成功请求',
 	median: '用时中位数',
 	p95: '95 % 不超过',
 	answered: '已回答',

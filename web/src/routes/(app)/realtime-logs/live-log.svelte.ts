@@ -27,6 +27,8 @@ export class LiveLog {
 	#batch: ReturnType<typeof setTimeout> | undefined;
 	#retry: ReturnType<typeof setTimeout> | undefined;
 	#waitMs = FIRST_WAIT_MS;
+	/** Counts what was begun and ended: who waited in the meantime can tell. */
+	#turn = 0;
 
 	/** `onbroken` is called when the server refuses the stream, to find out why: the session may be over. */
 	constructor(private readonly onbroken: () => Promise<unknown>) {}
@@ -61,6 +63,7 @@ export class LiveLog {
 	}
 
 	close(): void {
+		this.#turn += 1;
 		clearTimeout(this.#retry);
 		this.#source?.close();
 		this.#source = undefined;
@@ -85,10 +88,10 @@ export class LiveLog {
 
 	#connectLater(): void {
 		this.close();
+		const turn = this.#turn;
 		this.#retry = setTimeout(async () => {
-			const source = this.#source;
 			await this.onbroken().catch(() => undefined);
-			if (this.connection === 'waiting' && this.#source === source) this.#connect();
+			if (this.#turn === turn) this.#connect();
 		}, this.#waitMs);
 		this.#waitMs = Math.min(this.#waitMs * 2, LAST_WAIT_MS);
 	}

@@ -1,15 +1,12 @@
 import { api, call } from '$lib/api/client';
-import { filtersOf } from './filters';
+import { countedRange, filtersOf } from './filters';
 import { firstPage } from './log-list.svelte';
 import type { LayoutLoad } from './$types';
-
-/** Before anything was logged. */
-const LONG_AGO = '1970-01-01T00:00:00Z';
 
 /** The list. What is opened in it is the business of the page, and costs no second reading. */
 export const load: LayoutLoad = ({ url }) => {
 	const filters = filtersOf(url.searchParams);
-	const query = { from: filters.from ?? LONG_AGO, to: filters.to };
+	const query = countedRange(filters, Date.now());
 	const page = firstPage(filters);
 	const counts = call(api.GET('/api/request_logs/counts', { params: { query } }));
 	const known = call(api.GET('/api/request_logs/values'));

@@ -54,6 +54,16 @@ export function queryOf(filters: Filters): LogQuery {
 	return Object.fromEntries(set);
 }
 
+/** Before anything was logged. */
+const LONG_AGO = '1970-01-01T00:00:00Z';
+
+/** The range in which values are counted: that of the list, or everything if nothing lies in that. */
+export function countedRange({ from, to }: Filters, nowMs: number): { from: string; to?: string } {
+	const end = to ? Date.parse(to) : nowMs;
+	const start = from ?? LONG_AGO;
+	return Date.parse(start) < end ? { from: start, to } : { from: LONG_AGO };
+}
+
 /** The same list with one filter changed; an empty value takes it away. The opened request is closed. */
 export function withFilters(filters: Filters, changes: Filters): string {
 	return addressOf({ ...filters, ...changes });

@@ -9,7 +9,8 @@ import {
 	successFigure,
 	sumsOf,
 	tokensFigure,
-	weekField
+	weekField,
+	yearField
 } from './figures';
 
 const t = texts.stats;
@@ -99,7 +100,18 @@ test('the week begins on Monday', () => {
 		'en'
 	);
 	expect([field.rows[0], field.rows[6], field.columns.length]).toEqual(['Mon', 'Sun', 24]);
-	expect([field.values[0]?.[0], field.values[6]?.[23]]).toEqual([3, null]);
+	expect(field.cells[0]?.[0]).toEqual({ name: 'Mon 00:00', value: 3 });
+	expect(field.cells[6]?.[23]).toEqual({ name: 'Sun 23:00', value: null });
+});
+
+test('the year ends today and has each of its days once, on its weekday', () => {
+	const { cells } = yearField([['2026-05-17', 7]], '2026-05-17', 'en');
+	const days = cells.flat().filter((cell) => cell !== undefined);
+	expect(new Set(days.map(({ name }) => name)).size).toBe(365);
+	expect(days.filter(({ value }) => value !== null)).toEqual([{ name: '2026-05-17', value: 7 }]);
+	// A Sunday: the last row, in the last column.
+	expect(cells[6]?.at(-1)?.name).toBe('2026-05-17');
+	expect(cells.flat().some((cell) => cell?.name === '2025-05-18')).toBe(true);
 });
 
 test('a change needs something before', () => {

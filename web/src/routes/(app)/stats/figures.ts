@@ -1,11 +1,12 @@
 import type { Schemas } from '$lib/api/client';
-import type { Figure, Table, Values } from '$lib/charts/figure';
-import type { Field } from '$lib/charts/options';
+import type { Cell, Field, Figure, Table, Values } from '$lib/charts/figure';
 import type { Dictionary } from '$lib/i18n/en';
 
 type Texts = Dictionary['stats'];
 type Point = Schemas['Point'];
 type Usage = Schemas['Usage'];
+
+const DAY_MS = 86_400_000;
 
 /** What lines by model, key or kind of error count. */
 export const MEASURES = ['attempts', 'requests', 'total_tokens'] as const;
@@ -155,20 +156,53 @@ function filterOf({ id, name }: Schemas['Series'], by: string): Record<string, s
 	return id === null || id === undefined ? undefined : { [`${by}_id`]: String(id) };
 }
 
+/** Names of the days of the week, from Monday on. */
+function weekdays(language: string): string[] {
+	const names = new Intl.DateTimeFormat(language, { weekday: 'short', timeZone: 'UTC' });
+	// 5 January 2026 was a Monday.
+	return Array.from({ length: 7 }, (_, day) => names.format(Date.UTC(2026, 0, 5 + day)));
+}
+
 /** Requests by weekday and hour. */
 export function weekField(hours: readonly Schemas['WeekHour'][], language: string): Field {
-	const names = new Intl.DateTimeFormat(language, { weekday: 'short', timeZone: 'UTC' });
-	const values = Array.from({ length: 7 }, () => new Array<number | null>(24).fill(null));
+	const rows = weekdays(language);
+	const names = Array.from({ length: 24 }, (_, hour) => String(hour).padStart(2, '0'));
+	const cells = rows.map((row) =>
+		names.map((name): Cell => ({ name: `${row} ${name}:00`, value: null }))
+	);
 	for (const { weekday, hour, usage } of hours) {
-		const row = values[weekday - 1];
-		if (row && usage) row[hour] = usage.requests;
+		const cell = cells[weekday - 1]?.[hour];
+		if (cell && usage) cell.value = usage.requests;
 	}
-	return {
-		columns: Array.from({ length: 24 }, (_, hour) => String(hour).padStart(2, '0')),
-		// 5 January 2026 was a Monday.
-		rows: values.map((_, day) => names.format(Date.UTC(2026, 0, 5 + day))),
-		values
-	};
+	return { columns: names.map((name, hour) => (hour % 3 === 0 ? name : '')), rows, cells };
+}
+
+/** Requests of each day of the year that ends `today`, a column for each week. */
+export function yearField(
+	days: readonly (readonly [string, number])[],
+	today: string,
+	language: string
+): Field {
+	const counts = new Map(days);
+	const end = Date.parse(`${today}T00:00:00Z`);
+	const start = end - 364 * DAY_MS;
+	const offset = (new Date(start).getUTCDay() + 6) % 7;
+	const monday = start - offset * DAY_MS;
+	const weeks = Math.ceil((365 + offset) / 7);
+	const rows = weekdays(language);
+	const cells = rows.map((_, row) =>
+		Array.from({ length: weeks }, (_, week): Cell | undefined => {
+			const at = monday + (7 * week + row) * DAY_MS;
+			const name = new Date(at).toISOString().slice(0, 10);
+			return at < start || end < at ? undefined : { name, value: counts.get(name) ?? null };
+		})
+	);
+	const months = new Intl.DateTimeFormat(language, { month: 'short', timeZone: 'UTC' });
+	const columns = Array.from({ length: weeks }, (_, week) => {
+		const begin = new Date(monday + 7 * week * DAY_MS);
+		return begin.getUTCDate() <= 7 && week < weeks - 2 ? months.format(begin) : '';
+	});
+	return { columns, rows: rows.map((row, at) => (at % 2 === 0 ? row : '')), cells };
 }
 
 /** Requests by day, for days with any. */
@@ -178,11 +212,12 @@ export function yearDays(pairs: readonly (readonly (string | number)[])[]): [str
 	);
 }
 
-/** A field of numbers as a table. */
-export function fieldTable({ columns, rows, values }: Field, corner: string): Table {
+/** The hours of the week as a table. */
+export function weekTable({ rows, cells }: Field, corner: string): Table {
+	const hours = Array.from({ length: 24 }, (_, hour) => String(hour).padStart(2, '0'));
 	return {
-		head: [corner, ...columns],
-		rows: rows.map((row, at) => [row, ...(values[at] ?? [])])
+		head: [corner, ...hours],
+		rows: rows.map((row, at) => [row, ...(cells[at] ?? []).map((cell) => cell?.value ?? null)])
 	};
 }
 
