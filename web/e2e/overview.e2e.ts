@@ -9,7 +9,7 @@ test('the guide leads from nothing to the first answered request @phone', async 
 	await page.goto('/');
 	await expect(page.getByRole('heading', { name: 'First steps' })).toBeVisible();
 
-	const keys = page.getByLabel('Service keys', { exact: true });
+	const keys = page.getByRole('textbox', { name: 'Service keys' });
 	await keys.fill(`${serviceKey('good', 1)}\n${serviceKey('invalid', 2)}\nnot a key`);
 	await page.getByRole('button', { name: 'Add and test' }).click();
 	const tests = page.getByRole('list', { name: 'Tests of the added keys' });

@@ -24,7 +24,7 @@ test('over plain HTTP from another host a key is copied all the same', async ({
 		await expect(page.getByRole('button', { name: 'Copied: User key' })).toBeFocused();
 
 		const key = (await page.getByText(/^gb-/).first().textContent()) ?? '';
-		const field = page.getByLabel('Service keys', { exact: true });
+		const field = page.getByRole('textbox', { name: 'Service keys' });
 		await field.focus();
 		await page.keyboard.press('Control+v');
 		await expect(field).toHaveValue(key);
