@@ -52,11 +52,14 @@ test('range, length of periods, zone and comparison stand in the address and hol
 	await page.getByRole('button', { name: /^Time range/ }).click();
 	await page.getByRole('button', { name: 'Last 7 days' }).click();
 	await expect(page).toHaveURL(/from=.*compare=1/);
+	// With a range comes the length that suits it; another one can be chosen again.
+	await page.getByRole('combobox', { name: 'Length of a period' }).selectOption('By hour');
+	await expect(page).toHaveURL(/from=.*step=hour/);
 	await page.reload();
 	await expect(page.getByRole('checkbox', { name: 'Compare with the period before' })).toBeChecked();
 	await page.getByRole('button', { name: 'Show the table: Requests', exact: true }).click();
 	const rows = page.getByRole('table', { name: 'Requests', exact: true }).getByRole('row');
-	expect(await rows.count()).toBeGreaterThan(150);
+	await expect.poll(() => rows.count()).toBeGreaterThan(150);
 });
 
 test('the lines stand for what is chosen, and lead to the attempts', async ({ adminPage: page }) => {
