@@ -4,13 +4,12 @@
 use std::time::Duration;
 
 use dialect::Dialect;
-use fake_upstream::{Answer, Ending, Fault, Outcome, Point, UsageForm, When};
+use fake_upstream::{Answer, Ending, Fault, Outcome, Point, Upstream, UsageForm, When};
 use http::Method;
 use keypool::Verdict;
 use tokio::task::JoinSet;
 
-use crate::support::process::memory_kib;
-use crate::support::{Ask, FORMS, Form, Gateway, MODEL, Mode, Setup, eventually};
+use crate::support::{Ask, Client, FORMS, Form, Gateway, MODEL, Mode, Setup, eventually};
 
 /// Opens a request in a task of its own, so that it can be abandoned before there is an answer.
 fn ask(gateway: &Gateway, ask: Ask) -> JoinSet<()> {
@@ -170,40 +169,22 @@ async fn a_caller_who_leaves_in_mid_stream_has_cost_the_tokens_so_far() {
 async fn callers_who_leave_at_any_moment_leave_nothing_behind() {
     let gateway = Gateway::start().await;
 
-    leave(&gateway, 300).await;
+    leave(&gateway.upstream, |form| gateway.client(form), 300).await;
 
-    gateway.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: 10,000 callers who leave"]
-async fn ten_thousand_callers_who_leave_cost_no_memory() {
-    let gateway = Gateway::start().await;
-
-    let mut held_kib = Vec::new();
-    for _ in 0..10 {
-        leave(&gateway, 1_000).await;
-        gateway.idle().await;
-        gateway.upstream.clear_seen();
-        held_kib.push(memory_kib(std::process::id()).0);
-    }
-
-    let (half, end) = (held_kib[4], held_kib[9]);
-    assert!(end <= half + 4 * 1024, "{held_kib:?} KiB");
     gateway.close().await;
 }
 
 /// Lets so many callers come and leave, each at a moment of its own within an answer's life.
-async fn leave(gateway: &Gateway, callers: usize) {
+pub(crate) async fn leave(upstream: &Upstream, client: impl Fn(Form) -> Client, callers: usize) {
     const AT_ONCE: usize = 25;
-    gateway.upstream.on(When::any(), Answer::paced(4, 2));
+    upstream.on(When::any(), Answer::paced(4, 2));
     let mut asking = JoinSet::new();
     for number in 0..callers {
         if asking.len() == AT_ONCE {
             asking.join_next().await.unwrap().unwrap();
         }
         let form = Form::ALL[number % Form::ALL.len()];
-        let client = gateway.client(form).with("content-type", "application/json");
+        let client = client(form).with("content-type", "application/json");
         // Anything between nothing and more than an answer takes, in no order.
         let patience = Duration::from_micros(number as u64 * 7_919 % 20_000);
         asking.spawn(async move {

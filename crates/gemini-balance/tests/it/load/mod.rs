@@ -6,6 +6,7 @@
 
 mod edge;
 mod guesses;
+mod leavers;
 mod overload;
 mod speed;
 mod streams;
