@@ -22,10 +22,14 @@ pub mod stats;
 pub mod user_keys;
 
 mod crew;
+mod fold;
 mod histogram;
+mod log_counts;
 mod log_sources;
 mod migrate;
 mod rollup;
+mod sheet;
+mod sheets;
 mod words;
 mod writer;
 
