@@ -2,7 +2,7 @@
 //! scheduled: the pool's lock, line and lease, the permits, the shared memory, the connections.
 //!
 //! What the core only carries about is a stand-in here: time stands still, a secret is empty,
-//! nothing is remembered.
+//! nothing is remembered or told.
 
 #![expect(dead_code, reason = "some of the core is for rooms that are not here")]
 
@@ -31,6 +31,13 @@ pub mod clock {
             0
         }
     }
+}
+
+/// Nobody has a page open.
+pub mod events {
+    /// Tells nobody.
+    #[derive(Debug, Default)]
+    pub struct Teller;
 }
 
 /// Empty.

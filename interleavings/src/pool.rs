@@ -10,6 +10,8 @@ mod line;
 mod live;
 #[path = "../../crates/gemini-balance/src/pool/members.rs"]
 mod members;
+#[path = "../../crates/gemini-balance/src/pool/refusals.rs"]
+mod refusals;
 #[path = "../../crates/gemini-balance/src/pool/shown.rs"]
 mod shown;
 

@@ -268,25 +268,22 @@ impl Scanner {
             return bytes;
         };
         let mut rest = bytes;
-        while depth > 0 && !rest.is_empty() {
+        while depth > 0 {
             if is_string {
                 let run = StringRun::of(rest, is_escaped);
                 is_escaped = run.is_escaped;
                 is_string = !run.is_closed;
                 rest = run.rest;
-                continue;
+                if is_string {
+                    break;
+                }
             }
-            let is_dull = |byte: &u8| !matches!(byte, b'"' | b'{' | b'[' | b'}' | b']');
-            let length = rest.iter().take_while(|byte| is_dull(byte)).count();
-            let (_, tail) = rest.split_at(length);
-            let Some((byte, tail)) = tail.split_first() else {
-                rest = tail;
-                break;
-            };
+            let Some((byte, tail)) = rest.split_first() else { break };
             match byte {
                 b'"' => is_string = true,
                 b'{' | b'[' => depth = depth.saturating_add(1),
-                _ => depth -= 1,
+                b'}' | b']' => depth -= 1,
+                _ => {}
             }
             rest = tail;
         }
@@ -350,7 +347,11 @@ impl Scanner {
         self.kept_max = bytes_max;
     }
 
+    #[inline]
     fn record(&mut self, bytes: &[u8]) {
+        if self.kept_max <= self.kept.len() {
+            return;
+        }
         let free = self.kept_max.saturating_sub(self.kept.len());
         let (fitting, _) = bytes.split_at(free.min(bytes.len()));
         self.kept.extend_from_slice(fitting);
@@ -381,10 +382,11 @@ struct StringRun<'b> {
 }
 
 impl<'b> StringRun<'b> {
+    #[inline]
     fn of(bytes: &'b [u8], is_escaped: bool) -> Self {
         let mut from = usize::from(is_escaped);
         loop {
-            let Some(at) = bytes.get(from..).and_then(|tail| memchr2(b'"', b'\\', tail)) else {
+            let Some(at) = bytes.get(from..).and_then(string_mark) else {
                 // The piece may end right behind a backslash, once or once more.
                 let is_escaped = from > bytes.len();
                 return Self { text: bytes, rest: &[], is_closed: false, is_escaped };
@@ -397,6 +399,20 @@ impl<'b> StringRun<'b> {
             }
             from = at + 2;
         }
+    }
+}
+
+/// Where the next quote or backslash stands. Most strings are short, and a search that is fast in
+/// long ones takes longer to begin than they take to read.
+#[inline]
+fn string_mark(bytes: &[u8]) -> Option<usize> {
+    const SHORT: usize = 24;
+    let is_mark = |byte: &u8| matches!(byte, b'"' | b'\\');
+    let (near, far) = bytes.split_at(bytes.len().min(SHORT));
+    match near.iter().position(is_mark) {
+        Some(at) => Some(at),
+        None if far.is_empty() => None,
+        None => memchr2(b'"', b'\\', far).map(|at| SHORT + at),
     }
 }
 

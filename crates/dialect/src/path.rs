@@ -8,6 +8,8 @@
 mod mount;
 mod names;
 
+use std::borrow::Cow;
+
 use mount::{Mount, unwrap_models};
 use names::{is_gemini_name, is_known_verb, is_openai_name, is_shared_name, name_of};
 
@@ -178,19 +180,22 @@ pub fn guess(path: &str, asker: &Asker) -> Dialect {
 }
 
 /// The dialect of a resource, and its segments.
-enum Route {
-    OpenAi(Vec<String>),
-    Gemini(Vec<String>),
+enum Route<'p> {
+    OpenAi(Segments<'p>),
+    Gemini(Segments<'p>),
 }
 
-impl Route {
+/// Decoded segments; most stand in the path as they are.
+type Segments<'p> = Vec<Cow<'p, str>>;
+
+impl<'p> Route<'p> {
     fn of(
         mount: &Mount,
-        mut segments: Vec<String>,
+        mut segments: Segments<'p>,
         method: &str,
         asker: Asker,
     ) -> Result<Self, PathError> {
-        let Some(head) = segments.first().map(String::as_str) else {
+        let Some(head) = segments.first().map(Cow::as_ref) else {
             return Err(PathError::NotOurs);
         };
         if mount.is_openai {
@@ -209,7 +214,7 @@ impl Route {
                 if mount.version.is_none() && !mount.is_gemini && !is_known_verb(verb) {
                     return Err(PathError::NotOurs);
                 }
-                segments.insert(0, "models".to_owned());
+                segments.insert(0, "models".into());
                 return Ok(Self::Gemini(segments));
             }
         }
@@ -233,7 +238,7 @@ impl Route {
 
 /// The verb behind the last colon. The id of a model that is only read or deleted may have a colon of
 /// its own (`ft:gpt-4o:org::id`), so there a verb has to be known.
-fn verb<'s>(segments: &'s [String], method: &str) -> Option<&'s str> {
+fn verb<'s>(segments: &'s [Cow<'_, str>], method: &str) -> Option<&'s str> {
     let (_, verb) = segments.last()?.rsplit_once(':')?;
     let is_word = !verb.is_empty() && verb.bytes().all(|byte| byte.is_ascii_alphabetic());
     let is_model = segments.first().is_some_and(|head| head == "models");
@@ -241,10 +246,10 @@ fn verb<'s>(segments: &'s [String], method: &str) -> Option<&'s str> {
     (is_word && (is_known_verb(verb) || !(is_model && only_reads))).then_some(verb)
 }
 
-fn openai_target(segments: &[String], method: &str) -> Result<Target, PathError> {
+fn openai_target(segments: &[Cow<'_, str>], method: &str) -> Result<Target, PathError> {
     let (head, tail) = segments.split_first().ok_or(PathError::NotOurs)?;
     let is_get = matches!(method, "GET" | "HEAD");
-    let (op, model, path) = match (head.as_str(), tail) {
+    let (op, model, path) = match (head.as_ref(), tail) {
         ("models", []) if is_get => (Op::ModelList, None, "/models".to_owned()),
         ("models", [_, ..]) => {
             // An id with slashes may have come without encoding them.
@@ -269,33 +274,37 @@ fn openai_target(segments: &[String], method: &str) -> Result<Target, PathError>
     Ok(Target { dialect: Dialect::OpenAi, op, path, model, verb: None })
 }
 
-fn gemini_target(mount: &Mount, segments: &[String], method: &str) -> Result<Target, PathError> {
+fn gemini_target(
+    mount: &Mount,
+    segments: &[Cow<'_, str>],
+    method: &str,
+) -> Result<Target, PathError> {
     let version = mount.version.unwrap_or("v1beta");
     let base = match mount.transfer {
-        Some(transfer) => format!("/{transfer}/{version}"),
-        None => format!("/{version}"),
+        Some(transfer) => ["/", transfer, "/", version].concat(),
+        None => ["/", version].concat(),
     };
     let verb = verb(segments, method).map(str::to_owned);
     let is_get = matches!(method, "GET" | "HEAD");
     let (head, tail) = segments.split_first().ok_or(PathError::NotOurs)?;
-    let is_model_kind = matches!(head.as_str(), "models" | "tunedModels" | "dynamic");
+    let is_model_kind = matches!(head.as_ref(), "models" | "tunedModels" | "dynamic");
     let (op, model, path) = match (tail, &verb) {
         ([_, ..], Some(verb)) if is_model_kind => {
             let named = tail.join("/");
             let id = named.strip_suffix(verb.as_str()).and_then(|id| id.strip_suffix(':'));
             let id = checked_model(id.unwrap_or_default().to_owned())?;
-            let path = format!("/{head}/{}:{verb}", encode_id(&id));
+            let path = ["/", head, "/", &encode_id(&id), ":", verb].concat();
             let model = if head == "models" { id } else { format!("{head}/{id}") };
             (op_of_verb(verb), Some(model), path)
         }
         ([id, below @ ..], None) if head == "models" => {
-            let id = checked_model(id.clone())?;
+            let id = checked_model(id.clone().into_owned())?;
             let op = if is_get && below.is_empty() { Op::ModelGet } else { Op::Other };
             let path = format!("/models/{}{}", encode_id(&id), joined(below));
             (op, Some(id), path)
         }
         _ => {
-            let op = match head.as_str() {
+            let op = match head.as_ref() {
                 "models" if is_get => Op::ModelList,
                 "interactions" => Op::Responses,
                 _ => Op::Other,
@@ -303,7 +312,7 @@ fn gemini_target(mount: &Mount, segments: &[String], method: &str) -> Result<Tar
             (op, None, joined(segments))
         }
     };
-    Ok(Target { dialect: Dialect::Gemini, op, path: format!("{base}{path}"), model, verb })
+    Ok(Target { dialect: Dialect::Gemini, op, path: base + &path, model, verb })
 }
 
 fn op_of_verb(verb: &str) -> Op {
@@ -326,8 +335,8 @@ fn checked_model(id: String) -> Result<String, PathError> {
     Ok(id)
 }
 
-fn joined(segments: &[String]) -> String {
-    segments.iter().map(|segment| format!("/{}", encode(segment))).collect()
+fn joined(segments: &[Cow<'_, str>]) -> String {
+    segments.iter().flat_map(|segment| [Cow::Borrowed("/"), encode(segment)]).collect()
 }
 
 #[cfg(test)]

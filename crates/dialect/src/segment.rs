@@ -3,6 +3,8 @@
 //! Whatever a decoded segment holds, encoded it is exactly one segment: it cannot add another, a query
 //! or a fragment.
 
+use std::borrow::Cow;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::path::PathError;
@@ -22,7 +24,7 @@ const SEGMENT: AsciiSet = ID.remove(b':');
 ///
 /// `BadPath` for what no honest client sends: too long, not UTF-8, control or bidirectional
 /// characters, dots that would climb.
-pub(crate) fn split(path: &str) -> Result<Vec<String>, PathError> {
+pub(crate) fn split(path: &str) -> Result<Vec<Cow<'_, str>>, PathError> {
     if PATH_BYTES_MAX < path.len() {
         return Err(PathError::BadPath("the path is too long"));
     }
@@ -30,16 +32,33 @@ pub(crate) fn split(path: &str) -> Result<Vec<String>, PathError> {
 }
 
 /// Encodes a segment, leaving a colon alone.
-pub(crate) fn encode(segment: &str) -> String {
-    utf8_percent_encode(segment, &SEGMENT).to_string()
+pub(crate) fn encode(segment: &str) -> Cow<'_, str> {
+    encoded(segment, &SEGMENT)
 }
 
 /// Encodes an id so that it can also not add a verb.
-pub(crate) fn encode_id(id: &str) -> String {
-    utf8_percent_encode(id, &ID).to_string()
+pub(crate) fn encode_id(id: &str) -> Cow<'_, str> {
+    encoded(id, &ID)
 }
 
-fn decode(raw: &str) -> Result<String, PathError> {
+fn encoded<'t>(text: &'t str, set: &'static AsciiSet) -> Cow<'t, str> {
+    if text.bytes().all(is_unreserved) {
+        text.into()
+    } else {
+        utf8_percent_encode(text, set).into()
+    }
+}
+
+/// What stands for itself in every part of a path.
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+fn decode(raw: &str) -> Result<Cow<'_, str>, PathError> {
+    let is_plain = raw.bytes().all(|byte| is_unreserved(byte) || byte == b':');
+    if is_plain && !matches!(raw, "." | "..") {
+        return Ok(raw.into());
+    }
     let Ok(segment) = percent_decode_str(raw).decode_utf8() else {
         return Err(PathError::BadPath("the path is not UTF-8"));
     };
@@ -49,7 +68,7 @@ fn decode(raw: &str) -> Result<String, PathError> {
     if segment.split(['/', '\\']).any(|part| matches!(part, "." | "..")) {
         return Err(PathError::BadPath("the path has `.` or `..` in it"));
     }
-    Ok(segment.into_owned())
+    Ok(segment)
 }
 
 /// Characters that end lines or turn text around where a path is logged or shown.

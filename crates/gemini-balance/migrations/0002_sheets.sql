@@ -32,7 +32,7 @@ CREATE INDEX request_logs_service_key ON request_logs (part, service_key_id);
 CREATE INDEX request_logs_not_final ON request_logs (is_final) WHERE is_final = 0;
 
 -- Sums of log rows by quarter-hour, counted since the epoch, that are in no sheet yet. `dimension` 0 is by model (the
--- subject), 1 by user key, 2 by service key and `model_id`, which is 0 in the others.
+-- subject; `model_id` is 0), 1 by user key and model, 2 by service key and model.
 CREATE TABLE loose_sums (
     dimension         INTEGER NOT NULL,
     start             INTEGER NOT NULL,
@@ -53,19 +53,14 @@ INSERT INTO loose_sums
            completion_tokens, cached_tokens, thinking_tokens, total_tokens
     FROM rollups WHERE dimension = 0 AND span = 0;
 INSERT INTO loose_sums
-    SELECT 1, start, subject_id, 0, sum(attempts), sum(requests), sum(successes),
-           sum(prompt_tokens), sum(completion_tokens), sum(cached_tokens), sum(thinking_tokens),
-           sum(total_tokens)
-    FROM rollups WHERE dimension = 1 AND span = 0 GROUP BY start, subject_id;
-INSERT INTO loose_sums
-    SELECT 2, start, subject_id, model_id, attempts, requests, successes, prompt_tokens,
+    SELECT dimension, start, subject_id, model_id, attempts, requests, successes, prompt_tokens,
            completion_tokens, cached_tokens, thinking_tokens, total_tokens
-    FROM rollups WHERE dimension = 2 AND span = 0;
+    FROM rollups WHERE dimension IN (1, 2) AND span = 0;
 DROP TABLE rollups;
 
 -- Sums of up to 1,024 subjects over one stretch of time, packed as in `store/sheet.rs`. The id says which, from the highest
--- bit on: dimension (3 is by service key and model) and length (3 bits), start (23), subject / 1024 (20), as in
--- `store/sheets.rs`.
+-- bit on: dimension (1 and 2 are by key alone, 3 is by service key and model, 4 by user key and model) and length (3 bits),
+-- start (23), subject / 1024 (20), as in `store/sheets.rs`.
 CREATE TABLE sheets (
     id   INTEGER PRIMARY KEY,
     data BLOB NOT NULL
@@ -77,7 +72,7 @@ CREATE TABLE sum_horizons (
     kept_from INTEGER NOT NULL,
     fine_from INTEGER NOT NULL
 );
-INSERT INTO sum_horizons VALUES (0, 0, 0), (1, 0, 0), (2, 0, 0), (3, 0, 0);
+INSERT INTO sum_horizons VALUES (0, 0, 0), (1, 0, 0), (2, 0, 0), (3, 0, 0), (4, 0, 0);
 
 -- When service keys were last used: apart from the keys, whose rows are large and would be rewritten with each batch.
 CREATE TABLE service_key_uses (

@@ -13,6 +13,8 @@ use crate::clock::Clock;
 use crate::commands::Commands;
 use crate::config::Config;
 use crate::connections::Connections;
+use crate::events::Events;
+use crate::jobs::Jobs;
 use crate::journal::Journal;
 use crate::lifecycle::Lifecycle;
 use crate::live::Live;
@@ -26,6 +28,7 @@ use crate::store::Store;
 use crate::upstream::Upstream;
 use crate::user_keys::UserKeys;
 use crate::vault::Vault;
+use crate::web::Web;
 
 /// The handles shared by all requests.
 #[derive(Debug)]
@@ -62,12 +65,20 @@ pub struct App {
     pub password_gate: PasswordGate,
     /// What the admin has asked for and must come to its end.
     pub commands: Commands,
+    /// What takes longer than anybody waits for.
+    pub jobs: Jobs,
     /// What seals and hashes secrets.
     pub vault: Arc<Vault>,
+    /// Held while a copy of the database is made for somebody.
+    pub backup_turn: tokio::sync::Mutex<()>,
     /// Counters for `/metrics`.
     pub metrics: Metrics,
     /// The live log.
     pub live: Live,
+    /// The web UI.
+    pub web: Web,
+    /// What happens, for pages that are open.
+    pub events: Events,
 }
 
 /// One thread of the data plane.
@@ -77,7 +88,7 @@ pub struct Worker {
     pub app: Arc<App>,
     /// Its own way out, with its own connections.
     pub upstream: Upstream,
-    /// The admin's pages and calls.
+    /// The admin's calls.
     pub control: Router,
     /// Where those run, so that they never delay a token.
     pub control_runtime: Handle,

@@ -34,6 +34,11 @@ impl Commands {
         self.tasks.spawn(command).await.ok()
     }
 
+    /// Begins what takes longer than anybody waits for; the shutdown waits for its end.
+    pub fn begin(&self, work: impl Future<Output = ()> + Send + 'static) {
+        drop(self.tasks.spawn(work));
+    }
+
     /// As [`Commands::run`], when all commands that were given like this before have ended.
     ///
     /// # Cancellation

@@ -19,6 +19,7 @@ pub mod request_head;
 pub mod router;
 pub mod sessions;
 pub mod stall;
+pub mod web;
 
 pub mod admission;
 pub mod app;
@@ -28,6 +29,7 @@ pub mod upstream;
 pub mod user_keys;
 
 pub mod data;
+pub mod jobs;
 pub mod journal;
 pub mod keyed_hash;
 pub mod login_throttle;
@@ -36,10 +38,13 @@ pub mod store;
 pub mod token;
 pub mod vault;
 
+pub mod events;
+pub mod feed;
 pub mod lifecycle;
 pub mod live;
 pub mod log_row;
 pub mod metrics;
+pub mod moment;
 pub mod telemetry;
 
 pub mod clock;

@@ -3,25 +3,20 @@
 //! Publishing never waits. A watcher who cannot keep up loses lines, is told how many, and goes
 //! on with the next; nobody else notices.
 
-use std::collections::VecDeque;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::Offset;
-use parking_lot::Mutex;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::broadcast::{self};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Level;
 
-/// Watchers at once; one more is refused.
-pub const SUBSCRIBERS_MAX: usize = 100;
+use crate::feed::{Begin, Feed, Subscription, TooManySubscribers};
 
-/// Lines a watcher may fall behind before it loses some; a power of two, as the channel needs.
-const BACKLOG_LINES_MAX: usize = 1_024;
+/// Room for a line that says how a request ended.
+const RENDERED_BYTES: usize = 320;
 
 /// One event as it happened, already free of secrets and control characters.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -34,7 +29,7 @@ pub struct Line {
     #[serde(serialize_with = "level_as_text")]
     pub level: Level,
     /// The module that says it.
-    pub target: String,
+    pub target: &'static str,
     /// The sentence for people.
     pub message: String,
     /// The values for machines, outermost span first.
@@ -53,42 +48,60 @@ impl Line {
     /// `2026-11-22 20:46:48,435Z - INFO - message name=value`.
     #[must_use]
     pub fn rendered(&self) -> String {
-        let mut text = format!("{} - {} - {}", time(self.time_ms), level(self.level), self.message);
+        let mut text = String::with_capacity(RENDERED_BYTES);
+        // Writing into a string cannot fail.
+        let _ = self.render(&mut text);
+        text
+    }
+
+    fn render(&self, text: &mut String) -> fmt::Result {
+        push_time(text, self.time_ms);
+        for part in [" - ", level(self.level), " - ", &self.message] {
+            text.push_str(part);
+        }
         for (name, value) in &self.fields {
-            text.push(' ');
-            text.push_str(name);
-            text.push('=');
+            for part in [" ", name, "="] {
+                text.push_str(part);
+            }
             match value {
                 Value::String(value) if is_plain(value) => text.push_str(value),
+                Value::Bool(true) => text.push_str("true"),
+                Value::Bool(false) => text.push_str("false"),
                 Value::Null
-                | Value::Bool(_)
                 | Value::Number(_)
                 | Value::String(_)
                 | Value::Array(_)
-                | Value::Object(_) => text.push_str(&value.to_string()),
+                | Value::Object(_) => write!(text, "{value}")?,
             }
         }
-        text
+        Ok(())
     }
 }
 
 fn is_plain(value: &str) -> bool {
-    !value.is_empty() && !value.contains([' ', '"', '='])
+    !value.is_empty() && !value.bytes().any(|byte| matches!(byte, b' ' | b'"' | b'='))
 }
 
-fn time(time_ms: i64) -> String {
+/// `2026-11-22 20:46:48,435Z`
+fn push_time(text: &mut String, time_ms: i64) {
     let time = Timestamp::from_millisecond(time_ms).unwrap_or_default();
     let time = Offset::UTC.to_datetime(time);
-    format!(
-        "{:04}-{:02}-{:02} {:02}:{:02}:{:02},{:03}Z",
-        time.year(),
-        time.month(),
-        time.day(),
-        time.hour(),
-        time.minute(),
-        time.second(),
-        time.millisecond()
-    )
+    let parts = [
+        (i32::from(time.year()), 4, '-'),
+        (i32::from(time.month()), 2, '-'),
+        (i32::from(time.day()), 2, ' '),
+        (i32::from(time.hour()), 2, ':'),
+        (i32::from(time.minute()), 2, ':'),
+        (i32::from(time.second()), 2, ','),
+        (i32::from(time.millisecond()), 3, 'Z'),
+    ];
+    for (number, digits, end) in parts {
+        for place in (0..digits).rev() {
+            let digit = number / 10_i32.pow(place) % 10;
+            text.extend(u8::try_from(digit).map(|digit| char::from(b'0' + digit)));
+        }
+        text.push(end);
+    }
 }
 
 fn level(level: Level) -> &'static str {
@@ -121,26 +134,7 @@ fn fields_as_map<S: Serializer>(
 
 /// The shared live log; clones are handles to the same one.
 #[derive(Clone, Debug)]
-pub struct Live(Arc<Shared>);
-
-#[derive(Debug)]
-struct Shared {
-    history_lines_max: usize,
-    state: Mutex<State>,
-    places: Arc<Semaphore>,
-}
-
-#[derive(Debug)]
-struct State {
-    next_id: u64,
-    history: VecDeque<Arc<Line>>,
-    watchers: broadcast::Sender<Arc<Line>>,
-}
-
-/// All places for watchers are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{SUBSCRIBERS_MAX} others are watching the live log already; close one of them")]
-pub struct TooManySubscribers;
+pub struct Live(Feed<Line>);
 
 impl Live {
     /// Keeps `history_lines_max` lines. Ids begin at `now_ms` (milliseconds since 1970): as long
@@ -148,32 +142,12 @@ impl Live {
     /// one are larger, and a watcher who comes back after a restart misses nothing.
     #[must_use]
     pub fn new(history_lines_max: usize, now_ms: i64) -> Self {
-        Self(Arc::new(Shared {
-            history_lines_max,
-            state: Mutex::new(State {
-                next_id: u64::try_from(now_ms).unwrap_or_default(),
-                history: VecDeque::new(),
-                watchers: broadcast::Sender::new(BACKLOG_LINES_MAX),
-            }),
-            places: Arc::new(Semaphore::new(SUBSCRIBERS_MAX)),
-        }))
+        Self(Feed::new(history_lines_max, u64::try_from(now_ms).unwrap_or_default()))
     }
 
     /// Gives the line its id, keeps it and shows it to everybody watching.
-    pub fn publish(&self, mut line: Line) -> Arc<Line> {
-        let state = &mut *self.0.state.lock();
-        line.id = state.next_id;
-        state.next_id += 1;
-        let line = Arc::new(line);
-        if self.0.history_lines_max > 0 {
-            if state.history.len() >= self.0.history_lines_max {
-                state.history.pop_front();
-            }
-            state.history.push_back(Arc::clone(&line));
-        }
-        // Fails only when nobody watches.
-        let _ = state.watchers.send(Arc::clone(&line));
-        line
+    pub fn publish(&self, line: Line) -> Arc<Line> {
+        self.0.publish(|id| Line { id, ..line })
     }
 
     /// Watches from here on, with the kept lines first: those after `after_id`, or all of them
@@ -181,54 +155,12 @@ impl Live {
     ///
     /// # Errors
     ///
-    /// [`TooManySubscribers`] when [`SUBSCRIBERS_MAX`] are watching.
-    pub fn subscribe(&self, after_id: Option<u64>) -> Result<Subscription, TooManySubscribers> {
-        let Ok(place) = Arc::clone(&self.0.places).try_acquire_owned() else {
-            return Err(TooManySubscribers);
-        };
-        let state = self.0.state.lock();
-        let after_id = after_id.filter(|id| *id < state.next_id);
-        let unseen = |line: &&Arc<Line>| after_id.is_none_or(|id| id < line.id);
-        Ok(Subscription {
-            history: state.history.iter().filter(unseen).cloned().collect(),
-            lines: state.watchers.subscribe(),
-            _place: place,
-        })
-    }
-}
-
-/// One watcher; its place is free again when it is dropped.
-#[derive(Debug)]
-pub struct Subscription {
-    history: VecDeque<Arc<Line>>,
-    lines: broadcast::Receiver<Arc<Line>>,
-    _place: OwnedSemaphorePermit,
-}
-
-/// What a watcher sees next.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Seen {
-    /// A line.
-    Line(Arc<Line>),
-    /// This many lines went by unseen because the watcher was too slow.
-    Lagged(u64),
-}
-
-impl Subscription {
-    /// The next line, from the history first; `None` when the log has ended.
-    ///
-    /// # Cancellation
-    ///
-    /// Loses nothing when dropped while waiting.
-    pub async fn next(&mut self) -> Option<Seen> {
-        if let Some(line) = self.history.pop_front() {
-            return Some(Seen::Line(line));
-        }
-        match self.lines.recv().await {
-            Ok(line) => Some(Seen::Line(line)),
-            Err(RecvError::Lagged(count)) => Some(Seen::Lagged(count)),
-            Err(RecvError::Closed) => None,
-        }
+    /// [`TooManySubscribers`] when too many are watching.
+    pub fn subscribe(
+        &self,
+        after_id: Option<u64>,
+    ) -> Result<Subscription<Line>, TooManySubscribers> {
+        self.0.subscribe(after_id.map_or(Begin::AtTheOldest, Begin::After))
     }
 }
 
@@ -237,6 +169,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::feed::Seen;
 
     #[tokio::test]
     async fn a_watcher_sees_the_last_lines_first_and_then_each_further_one() {
@@ -272,40 +205,6 @@ mod tests {
         assert_eq!(messages(&mut watcher, 1).await, ["one"]);
     }
 
-    #[tokio::test]
-    async fn a_watcher_who_is_too_slow_is_told_how_much_it_missed() {
-        let live = Live::new(0, 0);
-        let mut watcher = live.subscribe(None).unwrap();
-        for number in 0..BACKLOG_LINES_MAX + 24 {
-            publish(&live, &number.to_string());
-        }
-
-        assert_eq!(watcher.next().await, Some(Seen::Lagged(24)));
-        assert_eq!(messages(&mut watcher, 1).await, ["24"]);
-    }
-
-    #[test]
-    fn one_watcher_too_many_is_refused_until_another_leaves() {
-        let live = Live::new(0, 0);
-        let mut watchers: Vec<_> =
-            (0..SUBSCRIBERS_MAX).map(|_| live.subscribe(None).unwrap()).collect();
-
-        assert!(matches!(live.subscribe(None), Err(TooManySubscribers)));
-
-        watchers.pop();
-        assert!(live.subscribe(None).is_ok());
-    }
-
-    #[tokio::test]
-    async fn a_watcher_notices_when_the_log_has_ended() {
-        let live = Live::new(0, 0);
-        let mut watcher = live.subscribe(None).unwrap();
-
-        drop(live);
-
-        assert_eq!(watcher.next().await, None);
-    }
-
     #[test]
     fn a_line_reads_like_those_of_the_python_version() {
         assert_eq!(
@@ -330,11 +229,11 @@ mod tests {
         assert_eq!(line.field("attempt"), Some(&json!(3)));
     }
 
-    async fn messages(watcher: &mut Subscription, count: usize) -> Vec<String> {
+    async fn messages(watcher: &mut Subscription<Line>, count: usize) -> Vec<String> {
         let mut messages = Vec::new();
         for _ in 0..count {
             match watcher.next().await {
-                Some(Seen::Line(line)) => messages.push(line.message.clone()),
+                Some(Seen::Item(line)) => messages.push(line.message.clone()),
                 other => panic!("expected a line, saw {other:?}"),
             }
         }
@@ -350,7 +249,7 @@ mod tests {
             id: 0,
             time_ms: 1_795_380_408_435,
             level: Level::WARN,
-            target: "test".to_owned(),
+            target: "test",
             message: message.to_owned(),
             fields: vec![
                 ("request_id", json!("ab12")),

@@ -85,15 +85,43 @@ impl RequestId {
     }
 }
 
+impl RequestId {
+    /// The id as it is shown everywhere.
+    #[must_use]
+    pub fn hex(self) -> RequestIdText {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = RequestIdText([b'0'; 32]);
+        for (pair, byte) in text.0.chunks_exact_mut(2).zip(self.0.to_be_bytes()) {
+            for (place, digit) in pair.iter_mut().zip([byte >> 4, byte & 15]) {
+                *place = DIGITS.get(usize::from(digit)).copied().unwrap_or_default();
+            }
+        }
+        text
+    }
+}
+
+/// A [`RequestId`] as 32 hex digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestIdText([u8; 32]);
+
+impl RequestIdText {
+    /// The digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // Digits are always text.
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
 impl Serialize for RequestId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.hex().as_str())
     }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        f.write_str(self.hex().as_str())
     }
 }
 

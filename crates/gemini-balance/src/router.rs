@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::ConnectInfo;
-use http::header::{CONNECTION, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::request::Parts;
+use http::{HeaderValue, Request, Response, StatusCode};
 use tower_service::Service;
 
 use crate::app::{App, Worker};
@@ -14,6 +16,7 @@ use crate::health;
 use crate::intake::RequestBody;
 use crate::proxy::{self, ProxyBody};
 use crate::request_head::{self, BadHead};
+use crate::web::{self, Web};
 
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
@@ -30,6 +33,10 @@ pub(crate) async fn route(
             "/health" | "/healthz" => health::alive().map(ProxyBody::whole),
             "/ready" | "/readyz" => health::ready(&app).map(ProxyBody::whole),
             path if is_control(path) => control(&worker, peer, request).await,
+            path if web::is_ours(path) => page(&app, request, Web::answer),
+            path if web::is_lost(request.headers(), request.method(), path) => {
+                page(&app, request, Web::lost)
+            }
             _ => proxy::forward(worker, request).await,
         },
     };
@@ -42,10 +49,8 @@ pub(crate) async fn route(
 /// What every answer carries.
 fn with_constant_headers(mut response: Response<ProxyBody>) -> Response<ProxyBody> {
     let headers = response.headers_mut();
-    for (name, value) in [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer")]
-    {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }
 
@@ -55,7 +60,7 @@ pub(crate) fn turn_away(app: &App, request: Request<RequestBody>) -> Response<Pr
     with_constant_headers(match head.uri.path() {
         "/health" | "/healthz" => health::alive().map(ProxyBody::whole),
         "/ready" | "/readyz" => health::ready(app).map(ProxyBody::whole),
-        path if is_control(path) => control_error(
+        path if is_control(path) || web::is_ours(path) => control_error(
             app,
             StatusCode::SERVICE_UNAVAILABLE,
             "The gateway is restarting. Try again shortly.",
@@ -68,12 +73,25 @@ pub(crate) fn turn_away(app: &App, request: Request<RequestBody>) -> Response<Pr
 fn refuse_head(app: &App, request: Request<RequestBody>, bad: BadHead) -> Response<ProxyBody> {
     let (head, _) = request.into_parts();
     app.metrics.request_refused(bad.code());
-    let mut response = if is_control(head.uri.path()) {
+    let mut response = if is_control(head.uri.path()) || web::is_ours(head.uri.path()) {
         control_error(app, bad.status(), bad.hint())
     } else {
         proxy::refuse_head(app, &head, bad)
     };
     response.headers_mut().insert(CONNECTION, CLOSE);
+    response
+}
+
+/// A page or a file of the web UI, out of memory.
+fn page(
+    app: &App,
+    request: Request<RequestBody>,
+    answer: fn(&Web, &Parts) -> Response<Bytes>,
+) -> Response<ProxyBody> {
+    let (head, _) = request.into_parts();
+    let mut response = answer(&app.web, &head).map(ProxyBody::whole);
+    let request_id = proxy::request_id_value(app.request_ids.next());
+    response.headers_mut().insert(proxy::REQUEST_ID, request_id);
     response
 }
 
@@ -88,10 +106,9 @@ fn control_error(app: &App, status: StatusCode, detail: &str) -> Response<ProxyB
     response
 }
 
-/// Whether a path belongs to the admin: everything else is meant for an LLM API.
+/// Whether a path belongs to the admin.
 fn is_control(path: &str) -> bool {
-    matches!(path, "/" | "/api" | "/metrics" | "/favicon.ico" | "/robots.txt")
-        || path.starts_with("/api/")
+    matches!(path, "/api" | "/metrics") || path.starts_with("/api/")
 }
 
 /// Hands a request to the control plane's own runtime, so that no query, hash or page delays a

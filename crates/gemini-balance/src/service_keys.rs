@@ -3,6 +3,7 @@
 //! A whole list is one transaction with a result per line. Nothing of a key is echoed but its
 //! brief.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use keypool::{KeyId, KeyRecord};
@@ -42,6 +43,9 @@ pub struct Common {
 pub enum LineResult {
     /// The key is stored and serves.
     Added {
+        /// Its row.
+        #[serde(skip)]
+        id: i64,
         /// Its name in the API.
         key_identifier: String,
         /// Its first and last characters.
@@ -123,8 +127,8 @@ pub async fn add(
     let results = parsed.into_iter().map(|line| match line {
         Err(reason) => LineResult::Invalid { reason },
         Ok(_) => match outcomes.next() {
-            Some((secret, Added::Added { key_identifier, .. })) => {
-                LineResult::Added { key_identifier, brief: secret.brief() }
+            Some((secret, Added::Added { id, key_identifier })) => {
+                LineResult::Added { id, key_identifier, brief: secret.brief() }
             }
             Some((secret, Added::Duplicate { key_identifier, .. })) => {
                 LineResult::Duplicate { key_identifier, brief: secret.brief() }
@@ -133,6 +137,63 @@ pub async fn add(
         },
     });
     Ok(results.collect())
+}
+
+/// What would become of one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LineCheck {
+    /// The key would be added.
+    New {
+        /// Its first and last characters.
+        brief: String,
+    },
+    /// The key is there already, or stands earlier in the list.
+    Duplicate {
+        /// The name of the key that is there.
+        key_identifier: Option<String>,
+        /// Its first and last characters.
+        brief: String,
+    },
+    /// The line is no key.
+    Invalid {
+        /// Why.
+        reason: &'static str,
+    },
+}
+
+/// Looks what [`add`] would make of some lines, and changes nothing. `seen` holds what stands
+/// earlier in the same list.
+///
+/// # Errors
+///
+/// As any read of the store.
+pub async fn examine(
+    store: &Store,
+    vault: &Vault,
+    lines: &[String],
+    seen: &mut HashSet<[u8; 32]>,
+) -> Result<Vec<LineCheck>, StoreError> {
+    let parsed: Vec<_> = lines.iter().map(|line| parse(line)).collect();
+    let keys = parsed.iter().flatten();
+    let fingerprints: Vec<_> = keys.map(|key| vault.fingerprint_service_key(key)).collect();
+    let known = store.service_keys_of(fingerprints.clone()).await?;
+    let mut known = fingerprints.into_iter().zip(known);
+    let checks = parsed.into_iter().map(|line| {
+        let (secret, (fingerprint, key_identifier)) = match (line, &mut known) {
+            (Err(reason), _) => return LineCheck::Invalid { reason },
+            (Ok(secret), known) => match known.next() {
+                Some(known) => (secret, known),
+                None => return LineCheck::Invalid { reason: "not looked up" },
+            },
+        };
+        let brief = secret.brief();
+        let is_first = seen.insert(fingerprint);
+        match key_identifier {
+            None if is_first => LineCheck::New { brief },
+            key_identifier => LineCheck::Duplicate { key_identifier, brief },
+        }
+    });
+    Ok(checks.collect())
 }
 
 /// Encrypts on a thread that may be busy for a while.

@@ -158,6 +158,22 @@ impl Sessions {
         Ok(was_alive)
     }
 
+    /// Ends every session but one, durably; answers how many that were.
+    ///
+    /// # Errors
+    ///
+    /// As any write of the store; in this process they have ended all the same.
+    pub async fn end_others(&self, id: String) -> Result<usize, StoreError> {
+        let ended = {
+            let mut alive = self.alive.write();
+            let before = alive.ends.len();
+            alive.ends.retain(|other, _| *other == id);
+            before - alive.ends.len()
+        };
+        self.store.revoke_other_sessions(id).await?;
+        Ok(ended)
+    }
+
     /// Sets another password and ends every session, durably.
     ///
     /// # Errors

@@ -20,6 +20,8 @@ use crate::clock::Clock;
 use crate::commands::Commands;
 use crate::config::Config;
 use crate::data::{self, Data};
+use crate::events::Events;
+use crate::jobs::Jobs;
 use crate::journal::Journal;
 use crate::lifecycle::Lifecycle;
 use crate::listener;
@@ -38,6 +40,7 @@ use crate::store::prune::Retention;
 use crate::token::Tokens;
 use crate::upstream::{Endpoint, Endpoints, Upstream, WayOut, tls_config};
 use crate::user_keys::UserKeys;
+use crate::web::Web;
 
 /// How long the ends of cut-off streams may take to reach their callers.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -90,6 +93,8 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
     let background = TaskTracker::new();
     // Not among the tasks that the shutdown waits for: its idle connections end with the process.
     let prober = Upstream::new(&way_out, clock.clone(), TaskTracker::new());
+    let (lifecycle, events) = (Lifecycle::default(), Events::new(clock.wall_ms()));
+    let jobs = Jobs::new(events.clone(), clock.clone(), lifecycle.draining().clone());
     let app = Arc::new(App {
         admission: Admission::new(
             config.limits.concurrent_requests_max,
@@ -103,17 +108,23 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
         connections: Arc::default(),
         journal: Journal::start(store.clone()).context("the journal could not be started")?,
         metrics: Metrics::new(),
-        lifecycle: Lifecycle::default(),
+        backup_turn: tokio::sync::Mutex::default(),
+        lifecycle,
         sessions,
         login_throttle: LoginThrottle::default(),
         password_gate: PasswordGate::new(),
         commands: Commands::new(background.clone()),
+        web: Web::load(),
         store,
         vault,
         config,
+        events,
+        jobs,
         clock,
         live,
     });
+    app.pool.tell_to(app.events.clone());
+    app.journal.tell_to(app.events.clone());
     app.metrics.watch_tasks(Handle::current());
     start_background(&app, &background);
     if let Some(address) = app.config.metrics.listen {
@@ -188,6 +199,7 @@ async fn prune(app: Arc<App>) {
             pruned = pruning => pruned,
             () = app.lifecycle.draining().cancelled() => return,
         };
+        app.jobs.forget_old();
         if let Err(error) = pruned {
             tracing::warn!(%error, "old log rows could not be removed; trying again in a minute");
         }

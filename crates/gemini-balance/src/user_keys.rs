@@ -123,6 +123,21 @@ impl UserKeys {
         Ok(row)
     }
 
+    /// Gives a key another secret, which is answered here and never again; `None` if there is none
+    /// with this id.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError`]; then the secret is the same as before.
+    pub async fn rotate(&self, id: i64) -> Result<Option<(Row, Secret)>, CreateError> {
+        let secret = random_user_key()?;
+        let hash = self.vault.hash_user_key(secret.expose());
+        let _command = self.command.lock().await;
+        let row = self.store.rotate_user_key(id, hash, secret.brief()).await?;
+        self.reload().await?;
+        Ok(row.map(|row| (row, secret)))
+    }
+
     /// Deletes a key; false if there is none with this id.
     ///
     /// # Errors

@@ -44,6 +44,11 @@ impl Leases {
         self.out.remove(&lease.generation)
     }
 
+    pub(crate) fn model(&self, lease: LeaseId) -> Option<&Arc<str>> {
+        let open = self.out.get(&lease.generation).filter(|open| open.key == lease.key)?;
+        Some(&open.model)
+    }
+
     pub(crate) fn touch(&mut self, lease: LeaseId, now: Time) {
         if let Some(open) = self.out.get_mut(&lease.generation) {
             open.touched = open.touched.max(now);

@@ -179,6 +179,11 @@ impl Pool {
         true
     }
 
+    /// The model for which a key is lent; nothing if the lease has ended.
+    pub fn leased_model(&self, lease: LeaseId) -> Option<&Arc<str>> {
+        self.leases.model(lease)
+    }
+
     /// Leases that were not renewed for too long. Only the holder knows whether bytes still move: it renews
     /// the living and takes back the dead.
     pub fn overdue(&self, now: Time) -> Vec<LeaseId> {
@@ -297,6 +302,12 @@ impl Pool {
     /// How many keys are in which state.
     pub fn counts(&self, now: Time) -> Counts {
         Counts { leases: self.leases.len(), ..view::count(&self.roster, now) }
+    }
+
+    /// When the first bucket or credit that rests returns by time; nothing if none does. Only those of usable
+    /// keys count.
+    pub fn soonest_return(&self) -> Option<Time> {
+        self.roster.next_return()
     }
 
     /// The common trouble in force as of the last call that brought a time.

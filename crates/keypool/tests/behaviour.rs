@@ -55,6 +55,22 @@ fn an_upstream_that_is_not_reached_is_no_fault_of_a_key_and_trouble_all_the_same
 }
 
 #[test]
+fn what_returns_next_is_the_first_of_all_rests_and_a_lease_tells_its_model_until_it_ends() {
+    let mut pool = pool(2);
+    assert_eq!(pool.soonest_return(), None);
+    fail(&mut pool, 1, "flash", Verdict::Cooling { wait_ms: 9_000 }, NOW);
+    fail(&mut pool, 2, "pro", Verdict::Cooling { wait_ms: 7_000 }, NOW);
+    assert_eq!(pool.soonest_return(), Some(NOW.plus_millis(7_000)));
+    pool.tick(NOW.plus_millis(7_000));
+    assert_eq!(pool.soonest_return(), Some(NOW.plus_millis(9_000)));
+
+    let lease = pool.lease("flash", &[], NOW.plus_millis(8_000)).unwrap();
+    assert_eq!(pool.leased_model(lease).map(|model| &**model), Some("flash"));
+    pool.settle(lease, Verdict::Healthy, "", NOW.plus_millis(8_000));
+    assert_eq!(pool.leased_model(lease), None);
+}
+
+#[test]
 fn a_cooling_key_is_not_leased_before_its_time_and_serves_other_models() {
     let mut pool = pool(1);
     fail(&mut pool, 1, "flash", Verdict::Cooling { wait_ms: 7_000 }, NOW);

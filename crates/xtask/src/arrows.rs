@@ -6,7 +6,7 @@
 use std::path::Path;
 
 /// Rooms that every other room may name. Among themselves they follow the table as well.
-const FOUNDATION: &str = "clock config lifecycle log_row metrics random secret";
+const FOUNDATION: &str = "clock config lifecycle log_row metrics moment random secret";
 
 /// Each room with the rooms it may name, beside itself and, for those above it, the foundation.
 /// `app` holds the handles that all requests share, so it lies below the rooms that serve them;
@@ -16,31 +16,35 @@ const ROOMS: &[(&str, &str)] = &[
     ("cli", "start data live telemetry pool service_keys user_keys store upstream"),
     (
         "start",
-        "listener metrics_listener admin app data admission commands sessions pool user_keys journal store live login_throttle password token upstream vault",
+        "listener metrics_listener admin app data admission commands jobs sessions pool user_keys journal store events live login_throttle password token upstream vault web",
     ),
     ("listener", "router intake stall connections app"),
     ("metrics_listener", "admin app"),
-    ("router", "proxy health request_head intake app"),
+    ("router", "proxy health web request_head intake app"),
     ("health", "app"),
+    ("web", ""),
     ("proxy", "app intake request_head admission user_keys pool upstream journal"),
     (
         "admin",
-        "app commands sessions user_keys service_keys pool store live password login_throttle token vault",
+        "app commands jobs sessions user_keys service_keys pool journal store events feed live password login_throttle token vault",
     ),
     (
         "app",
-        "admission commands connections sessions user_keys pool upstream journal store live login_throttle password token vault",
+        "admission commands connections jobs sessions user_keys pool upstream journal store events live login_throttle password token vault web",
     ),
     ("commands", ""),
+    ("jobs", "store events"),
     ("sessions", "store token"),
     ("service_keys", "pool store vault"),
     ("user_keys", "store vault"),
-    ("pool", "store upstream vault"),
+    ("pool", "store upstream events vault"),
     ("data", "store vault password"),
-    ("journal", "store"),
+    ("journal", "store events"),
     ("store", ""),
     ("telemetry", "live"),
-    ("live", ""),
+    ("live", "feed"),
+    ("events", "feed"),
+    ("feed", ""),
     ("upstream", ""),
     ("admission", ""),
     ("connections", ""),
@@ -56,6 +60,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("log_row", "random"),
     ("config", "secret"),
     ("metrics", ""),
+    ("moment", ""),
     ("random", "secret"),
     ("secret", ""),
     ("clock", ""),

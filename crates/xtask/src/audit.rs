@@ -39,7 +39,9 @@ pub(crate) fn audit() -> Outcome {
     let rules = read(RULES)?;
     let allowed = licences::allowed(&rules);
     let mut findings = licences::findings(&allowed)?;
-    findings.extend(npm::findings(&read(npm::LOCK)?, &allowed));
+    for file in npm::LOCKS {
+        findings.extend(npm::findings(file, &read(file)?, &allowed));
+    }
     for lock in python::LOCKS {
         findings.extend(python::findings(lock, &read(lock)?));
     }

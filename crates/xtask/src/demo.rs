@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::{Outcome, admin, companion::Companion, http, step::Step, workspace};
+use crate::{Outcome, admin, companion::Companion, http, step::Step, web, workspace};
 
 const PASSWORD: &str = "look-around";
 const MODEL: &str = "gemini-3.8-flash";
@@ -81,6 +81,7 @@ struct CurlLine {
 
 impl Stage {
     fn build() -> Outcome<Self> {
+        web::build_if_possible()?;
         Step::cargo("build --workspace --bins").run()?;
         let folder = workspace::target()?.join("demo");
         if folder.exists() {

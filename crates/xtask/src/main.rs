@@ -27,10 +27,12 @@ mod python;
 mod run;
 mod sdk;
 mod soak;
+mod stamp;
 mod step;
 mod test;
 mod tidy;
 mod version;
+mod web;
 mod workspace;
 
 use std::{env, error::Error, path::Path, process::ExitCode};
@@ -42,7 +44,13 @@ const HELP: &str = "\
 cargo xtask <chore>
 
   run [-- ARGS]      build the gateway for release and start it on port 8090
-  test [rust|sdk]    every test: cargo test, then the official SDKs against a running gateway
+  test [rust|sdk|web]
+                     every test: cargo test, the official SDKs against a running gateway,
+                     the web UI alone (types, style, units, build, weight) and in a browser
+  test e2e [WORDS]   the web UI in a browser against the gateway; WORDS go to Playwright
+  screenshots [WORDS]
+                     pictures of every page of the web UI, into web/screenshots
+  api                writes the types of the API into the source of the web UI
   test long          the tests that take minutes and are left out otherwise
   test interleavings [ORDERS]
                      the concurrent core, its steps in so many orders, 2000 if not said
@@ -77,6 +85,10 @@ fn chore(words: &[&str]) -> Outcome {
         ["test"] => test::everything(),
         ["test", "rust"] => test::rust(),
         ["test", "sdk"] => test::sdk(),
+        ["test", "web"] => web::test(),
+        ["test", "e2e", words @ ..] => web::end_to_end(words),
+        ["screenshots", words @ ..] => web::screenshots(words),
+        ["api"] => web::api(),
         ["test", "long"] => test::long(),
         ["demo"] => demo::stay(),
         ["demo", "--check"] => demo::check(),

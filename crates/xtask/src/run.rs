@@ -2,7 +2,7 @@
 
 use std::{os::unix::process::CommandExt, process::Command};
 
-use crate::{Outcome, step::Step, workspace};
+use crate::{Outcome, step::Step, web, workspace};
 
 /// Builds the gateway for release and becomes it, so that every signal reaches the gateway itself.
 ///
@@ -13,6 +13,7 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
     if workspace::program("release", "gemini-balance").is_err() {
         println!("The first release build takes a few minutes; later ones take seconds.");
     }
+    web::build_if_possible()?;
     Step::cargo("build --release --package gemini-balance").run()?;
     let gateway = workspace::program("release", "gemini-balance")?;
     if arguments.is_empty() {

@@ -3,12 +3,9 @@
 //! Two major versions of google-genai cannot live in one Python environment, so each has its own
 //! below `target/sdk-venv`. An environment is furnished again only when its requirements changed.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
-use crate::{Outcome, step::Step, workspace};
+use crate::{Outcome, stamp::Stamp, step::Step, workspace};
 
 const FOLDER: &str = "tests/sdk";
 
@@ -88,26 +85,4 @@ fn node_packages() -> Outcome {
         .argument(&folder)
         .run()?;
     stamp.set()
-}
-
-/// Tells whether a folder was furnished from the very list that is there today: a copy of it lies
-/// in the folder.
-struct Stamp {
-    path: PathBuf,
-    list: Vec<u8>,
-}
-
-impl Stamp {
-    fn new(folder: &Path, list: &Path) -> Outcome<Self> {
-        let list = fs::read(list).map_err(|error| format!("{}: {error}", list.display()))?;
-        Ok(Self { path: folder.join(".furnished"), list })
-    }
-
-    fn is_current(&self) -> bool {
-        fs::read(&self.path).is_ok_and(|copy| copy == self.list)
-    }
-
-    fn set(&self) -> Outcome {
-        Ok(fs::write(&self.path, &self.list)?)
-    }
 }

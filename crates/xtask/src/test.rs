@@ -1,19 +1,23 @@
-//! `cargo xtask test`: every test there is, on a machine that has Rust and Python and nothing else.
+//! `cargo xtask test`: every test there is, on a machine that has Rust, Python and Node; a browser is
+//! installed where that is possible.
 
-use crate::{Outcome, sdk, step::Step, workspace};
+use crate::{Outcome, sdk, step::Step, web, workspace};
 
 /// In how many orders each scenario is tried if nobody says otherwise, by either scheduler.
 pub(crate) const ORDERS: &str = "2000";
 
-/// Runs the Rust tests, the concurrent core in many orders, then the SDK tests.
+/// Runs the tests of the web UI, the Rust tests, the concurrent core in many orders, the SDK tests, and
+/// the tests in a browser.
 ///
 /// # Errors
 ///
 /// If one of them fails.
 pub(crate) fn everything() -> Outcome {
+    web::test()?;
     rust()?;
     interleavings(ORDERS)?;
-    sdk()
+    sdk()?;
+    web::end_to_end(&[])
 }
 
 /// Runs all Rust tests of the workspace.

@@ -1,5 +1,7 @@
 //! What people put in front of a resource, taken off again.
 
+use std::borrow::Cow;
+
 /// What stands in front of the resource.
 #[derive(Debug, Default)]
 pub(super) struct Mount {
@@ -13,11 +15,11 @@ pub(super) struct Mount {
 
 impl Mount {
     /// Takes versions and known mounts off the front, in any order and number.
-    pub(super) fn take_off(segments: &mut Vec<String>) -> Self {
+    pub(super) fn take_off(segments: &mut Vec<Cow<'_, str>>) -> Self {
         let mut mount = Self::default();
         let mut taken = 0;
         for segment in segments.iter() {
-            match segment.as_str() {
+            match segment.as_ref() {
                 "v1" => mount.version = Some("v1"),
                 "v1beta" => mount.version = Some("v1beta"),
                 "v1alpha" => mount.version = Some("v1alpha"),
@@ -36,15 +38,21 @@ impl Mount {
 }
 
 /// Undoes `publishers/google/models/m`, `models/models/m` and `models%2Fm`.
-pub(super) fn unwrap_models(segments: &mut Vec<String>) {
-    if matches!(segments.first().map(String::as_str), Some("publishers" | "projects")) {
+pub(super) fn unwrap_models(segments: &mut Vec<Cow<'_, str>>) {
+    if matches!(segments.first().map(Cow::as_ref), Some("publishers" | "projects")) {
         let models = segments.iter().position(|segment| segment == "models");
         segments.drain(..models.unwrap_or(0));
     }
     let Some((first, rest)) = segments.split_first() else {
         return;
     };
-    let mut below = first.as_str();
+    // Nearly always there is nothing to undo.
+    let is_wrapped =
+        |segment: &Cow<'_, str>| *segment == "models" || segment.starts_with("models/");
+    if !first.starts_with("models/") && !rest.first().is_some_and(is_wrapped) {
+        return;
+    }
+    let mut below = first.as_ref();
     let mut is_model = below == "models";
     while let Some(inner) = below.strip_prefix("models/") {
         is_model = true;
@@ -53,8 +61,8 @@ pub(super) fn unwrap_models(segments: &mut Vec<String>) {
     if !is_model {
         return;
     }
-    let mut unwrapped = vec!["models".to_owned()];
-    for segment in std::iter::once(below).chain(rest.iter().map(String::as_str)) {
+    let mut unwrapped = vec![Cow::Borrowed("models")];
+    for segment in std::iter::once(below).chain(rest.iter().map(Cow::as_ref)) {
         let mut id = segment;
         if unwrapped.len() == 1 {
             while let Some(inner) = id.strip_prefix("models/") {
@@ -64,7 +72,7 @@ pub(super) fn unwrap_models(segments: &mut Vec<String>) {
                 continue;
             }
         }
-        unwrapped.push(id.to_owned());
+        unwrapped.push(Cow::Owned(id.to_owned()));
     }
     *segments = unwrapped;
 }

@@ -14,13 +14,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::admin::problem::Problem;
-use crate::live::TooManySubscribers;
+use crate::feed::TooManySubscribers;
+use crate::jobs::TooManyJobs;
 use crate::password::PasswordError;
 use crate::sessions::{BeginError, SessionError};
 use crate::store::error::StoreError;
 use crate::token::TokenError;
 
-/// When to look again for room at the live log.
+/// When to look again for room at a feed.
 const SUBSCRIBER_RETRY_S: u64 = 10;
 
 /// Why an admin's call was refused or failed.
@@ -71,9 +72,12 @@ pub(super) enum ApiError {
     /// A body that ended before its end.
     #[error("body broke off")]
     BodyBroken,
-    /// More watch the live log than may.
+    /// More watch a feed than may.
     #[error(transparent)]
     TooManySubscribers(#[from] TooManySubscribers),
+    /// More jobs are not done yet than may be.
+    #[error(transparent)]
+    TooManyJobs(#[from] TooManyJobs),
     /// The database could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -130,7 +134,9 @@ impl ApiError {
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Conflict(_) | Self::Store(StoreError::Taken(_)) => StatusCode::CONFLICT,
+            Self::Conflict(_) | Self::TooManyJobs(_) | Self::Store(StoreError::Taken(_)) => {
+                StatusCode::CONFLICT
+            }
             Self::Invalid(_) | Self::Store(StoreError::TooManyPoints(_)) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
@@ -171,6 +177,7 @@ impl ApiError {
             Self::BodyTimeout => "body_timeout",
             Self::BodyBroken => "body_incomplete",
             Self::TooManySubscribers(_) => "too_many_subscribers",
+            Self::TooManyJobs(_) => "too_many_jobs",
             Self::Store(StoreError::Busy) => "database_busy",
             Self::Store(StoreError::Full) => "database_full",
             Self::Store(StoreError::ReadOnly) => "database_read_only",
@@ -185,6 +192,14 @@ impl ApiError {
     /// The whole body of the answer.
     pub(super) fn body(&self, request_id: String) -> ErrorBody {
         ErrorBody { detail: self.detail(), error: ErrorCode { code: self.code() }, request_id }
+    }
+
+    /// The sentence of the answer, for whoever reads it later.
+    pub(super) fn words(&self) -> String {
+        match self.detail() {
+            Detail::Sentence(words) => words,
+            Detail::Problems(_) => self.to_string(),
+        }
     }
 
     fn detail(&self) -> Detail {
@@ -206,7 +221,10 @@ impl ApiError {
                 ));
             }
             Self::TooManySubscribers(_) => {
-                "The live log has no room for another watcher. Close one and try again."
+                "Too many are watching already. Close one of them and try again."
+            }
+            Self::TooManyJobs(_) => {
+                "Too many jobs are not done yet. Wait for one of them, or cancel it."
             }
             Self::NotAuthenticated => "Not authenticated",
             Self::ForeignOrigin => "A page of another site may not do this.",
@@ -256,6 +274,7 @@ impl ApiError {
             | Self::BodyTooLarge
             | Self::BodyTimeout
             | Self::BodyBroken
+            | Self::TooManyJobs(_)
             | Self::Store(_)
             | Self::Internal(_) => None,
         }

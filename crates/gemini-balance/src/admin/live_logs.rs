@@ -1,42 +1,25 @@
 //! `/api/logs/sse`: the live log as server-sent events, the kept lines first.
 //!
-//! Always true: a stream ends soon after its session and at once when the shutdown begins; a
-//! watcher who cannot keep up is told how many lines it missed; nobody waits for a watcher.
+//! Always true: what is filtered out is not sent; a line is data and never more than one event.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName};
+use axum::response::Response;
+use http::HeaderMap;
 use serde::Deserialize;
-use tokio::time::{Instant, sleep_until};
 use tracing::Level;
 use utoipa::{OpenApi, ToSchema};
 
 use crate::admin::access::Admin;
 use crate::admin::error::{ApiError, ErrorBody};
 use crate::admin::parameters::Only;
-use crate::admin::pieces::{self, Pieces};
 use crate::admin::routes::{Routes, get};
+use crate::admin::sse::{self, Form};
 use crate::admin::values::Text;
 use crate::app::App;
-use crate::live::{Line, Seen, Subscription};
-use crate::store::error::StoreError;
-
-/// How often a stream shows that it is alive while it has nothing to say.
-const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How often it is asked whether the session is still alive.
-const SESSION_CHECK: Duration = Duration::from_secs(2);
-/// Lines that are sent at once.
-const PIECE_LINES_MAX: usize = 64;
-
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// Keeps nginx from collecting the stream.
-const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+use crate::live::Line;
 
 #[derive(OpenApi)]
 #[openapi(paths(watch))]
@@ -73,21 +56,11 @@ async fn watch(
 ) -> Result<Response, ApiError> {
     let LiveQuestion { format, level, q, last_event_id } = question;
     // A browser that reconnects repeats the address, so its header is the later word.
-    let after_id = last_seen(&headers).or(last_event_id);
-    let watcher = Watcher {
-        subscription: app.live.subscribe(after_id)?,
-        session_id: admin.session.id,
-        filter: Filter { level: level.map_or(Level::TRACE, Level::from), text: q.into_inner() },
-        format,
-        heartbeat_at: Instant::now() + HEARTBEAT,
-        app,
-    };
-    let headers = [
-        (CONTENT_TYPE, "text/event-stream; charset=utf-8"),
-        (CACHE_CONTROL, "no-cache"),
-        (ACCEL_BUFFERING, "no"),
-    ];
-    Ok((headers, pieces::body(watcher)).into_response())
+    let after_id = sse::last_seen(&headers).or(last_event_id);
+    let subscription = app.live.subscribe(after_id)?;
+    let level = level.map_or(Level::TRACE, Level::from);
+    let lines = Lines { filter: Filter { level, text: q.into_inner() }, format };
+    Ok(sse::response(app, admin, subscription, lines, String::new()))
 }
 
 /// What is to be seen, and how.
@@ -148,11 +121,6 @@ impl From<LevelName> for Level {
     }
 }
 
-/// The id that a browser has seen last; one that cannot be read is none.
-fn last_seen(headers: &HeaderMap) -> Option<u64> {
-    headers.get(LAST_EVENT_ID)?.to_str().ok()?.parse().ok()
-}
-
 /// Which lines are shown.
 #[derive(Debug)]
 struct Filter {
@@ -162,73 +130,27 @@ struct Filter {
     text: String,
 }
 
-/// One stream.
+/// Lines as events.
 #[derive(Debug)]
-struct Watcher {
-    app: Arc<App>,
-    session_id: String,
-    subscription: Subscription,
+struct Lines {
     filter: Filter,
     format: Format,
-    /// When a sign of life is due.
-    heartbeat_at: Instant,
 }
 
-impl Pieces for Watcher {
-    async fn next(&mut self) -> Option<Result<Bytes, StoreError>> {
-        let piece = self.piece().await?;
-        self.heartbeat_at = Instant::now() + HEARTBEAT;
-        Some(Ok(Bytes::from(piece)))
-    }
-}
+impl Form for Lines {
+    type Item = Line;
 
-impl Watcher {
-    /// The next events, or a sign of life; `None` at the end.
-    async fn piece(&mut self) -> Option<String> {
-        let app = Arc::clone(&self.app);
-        loop {
-            let now_ms = app.clock.wall_ms();
-            if app.lifecycle.is_draining() || !app.sessions.is_alive(&self.session_id, now_ms) {
-                return None;
-            }
-            let check_at = Instant::now() + SESSION_CHECK;
-            tokio::select! {
-                biased;
-                () = app.lifecycle.draining().cancelled() => return None,
-                () = sleep_until(check_at.min(self.heartbeat_at)) => {
-                    if self.heartbeat_at <= Instant::now() {
-                        return Some(": alive\n\n".to_owned());
-                    }
-                }
-                seen = self.subscription.next() => {
-                    let events = self.events(seen?).await;
-                    if !events.is_empty() {
-                        return Some(events);
-                    }
-                }
-            }
+    fn write(&self, events: &mut String, line: &Line) {
+        let rendered = line.rendered();
+        if !self.filter.passes(line, &rendered) {
+            return;
         }
-    }
-
-    /// What was seen and what can be seen beside it without waiting, as events; empty if nothing
-    /// of it passes the filter.
-    async fn events(&mut self, first: Seen) -> String {
-        let mut events = String::new();
-        let mut seen = Some(first);
-        let mut count = 0;
-        while let Some(current) = seen {
-            write_event(&mut events, &current, &self.filter, self.format);
-            count += 1;
-            if count == PIECE_LINES_MAX {
-                break;
-            }
-            seen = tokio::select! {
-                biased;
-                seen = self.subscription.next() => seen,
-                () = std::future::ready(()) => None,
-            };
-        }
-        events
+        let data = match self.format {
+            Format::Text => rendered,
+            Format::Json => serde_json::to_string(line).unwrap_or_default(),
+        };
+        // Writing into a text cannot fail, and a line is always JSON.
+        let _ = write!(events, "id: {}\ndata: {data}\n\n", line.id);
     }
 }
 
@@ -236,26 +158,6 @@ impl Filter {
     fn passes(&self, line: &Line, rendered: &str) -> bool {
         line.level <= self.level && rendered.contains(&self.text)
     }
-}
-
-fn write_event(events: &mut String, seen: &Seen, filter: &Filter, format: Format) {
-    // Writing into a text cannot fail, and a line is always JSON.
-    let _ = match seen {
-        Seen::Lagged(missed) => {
-            write!(events, "event: lagged\ndata: {{\"missed\":{missed}}}\n\n")
-        }
-        Seen::Line(line) => {
-            let rendered = line.rendered();
-            if !filter.passes(line, &rendered) {
-                return;
-            }
-            let data = match format {
-                Format::Text => rendered,
-                Format::Json => serde_json::to_string(line.as_ref()).unwrap_or_default(),
-            };
-            write!(events, "id: {}\ndata: {data}\n\n", line.id)
-        }
-    };
 }
 
 #[cfg(test)]
@@ -293,20 +195,10 @@ mod tests {
         }
     }
 
-    #[test]
-    fn missed_lines_are_an_event_of_their_own_without_an_id() {
-        let mut events = String::new();
-        let filter = Filter { level: Level::ERROR, text: "never".to_owned() };
-
-        write_event(&mut events, &Seen::Lagged(24), &filter, Format::Text);
-
-        assert_eq!(events, "event: lagged\ndata: {\"missed\":24}\n\n");
-    }
-
     fn shown(line: &Line, level: Level, text: &str, format: Format) -> String {
         let mut events = String::new();
         let filter = Filter { level, text: text.to_owned() };
-        write_event(&mut events, &Seen::Line(Arc::new(line.clone())), &filter, format);
+        Lines { filter, format }.write(&mut events, line);
         events
     }
 
@@ -315,7 +207,7 @@ mod tests {
             id: 7,
             time_ms: 1_795_380_408_435,
             level: Level::WARN,
-            target: "test".to_owned(),
+            target: "test",
             message: "key cools".to_owned(),
             fields: vec![("model", json!("gemini"))],
         }

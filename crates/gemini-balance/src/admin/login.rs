@@ -20,11 +20,11 @@ use crate::admin::login_form::LoginForm;
 use crate::admin::peer::Peer;
 use crate::admin::problem::{Part, Problem};
 use crate::admin::routes::{Routes, get, post};
-use crate::admin::values::Moment;
 use crate::app::App;
 use crate::config::CookieSecure;
 use crate::config::forbidden;
 use crate::login_throttle::Throttled;
+use crate::moment::Moment;
 use crate::secret::Secret;
 use crate::sessions::Opened;
 
@@ -67,6 +67,8 @@ struct Me {
     logged_in_at: Moment,
     /// When it ends by itself.
     expires_at: Moment,
+    /// Whether the password is set by the configuration, and can only be changed there.
+    is_password_fixed: bool,
 }
 
 /// Another password.
@@ -146,11 +148,12 @@ async fn logout(
     get, path = "/api/auth/me", tag = "session",
     responses((status = 200, description = "The session", body = Me)),
 )]
-async fn me(Admin { session }: Admin) -> Json<Me> {
+async fn me(State(app): State<Arc<App>>, Admin { session }: Admin) -> Json<Me> {
     Json(Me {
         username: "admin",
         logged_in_at: Moment::from_ms(session.began_at_s.saturating_mul(1_000)),
         expires_at: Moment::from_ms(session.expires_at_s.saturating_mul(1_000)),
+        is_password_fixed: app.config.admin.password.is_some(),
     })
 }
 

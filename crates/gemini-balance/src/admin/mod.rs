@@ -1,13 +1,16 @@
-//! The control plane: everything an admin does, under `/api`, and the few pages around it.
+//! The control plane: everything an admin does, under `/api`.
 //!
 //! One file per resource, each with its routes, types, handlers and tests. `router` shows them all;
 //! every route is registered through [`routes`], which holds it to the access it declares.
 
 mod access;
+mod backup;
 mod charts;
 mod error;
+mod events;
 mod frame;
 mod input;
+mod jobs;
 #[cfg(any(test, fuzzing))]
 pub mod laws;
 mod live_logs;
@@ -16,7 +19,6 @@ mod login;
 mod login_form;
 mod moment;
 mod openapi;
-mod page;
 mod parameters;
 mod peer;
 mod pieces;
@@ -24,8 +26,11 @@ mod problem;
 mod request_logs;
 mod routes;
 mod service_keys;
+mod sessions;
+mod sse;
 mod stats;
 mod system;
+mod time_range;
 mod user_keys;
 mod values;
 
@@ -41,7 +46,7 @@ use crate::app::App;
 pub use routes::{Access, Route};
 pub use system::metrics_page;
 
-/// The admin's pages and calls, complete. Each request carries the address of its peer as
+/// The admin's calls, complete. Each request carries the address of its peer as
 /// `ConnectInfo` in its extensions.
 pub fn router(app: Arc<App>) -> Router {
     let (router, _) = all(&app).finish();
@@ -59,15 +64,18 @@ pub fn table(app: &Arc<App>) -> Vec<Route> {
 
 fn all(app: &Arc<App>) -> Routes {
     let routes = Routes::new(Arc::clone(app));
-    let routes = page::routes(routes);
     let routes = login::routes(routes);
+    let routes = sessions::routes(routes);
     let routes = user_keys::routes(routes);
     let routes = service_keys::routes(routes);
+    let routes = jobs::routes(routes);
     let routes = request_logs::routes(routes);
     let routes = log_export::routes(routes);
     let routes = live_logs::routes(routes);
+    let routes = events::routes(routes);
     let routes = charts::routes(routes);
     let routes = stats::routes(routes);
+    let routes = backup::routes(routes);
     let routes = system::routes(routes);
     openapi::routes(routes)
 }

@@ -10,7 +10,8 @@ use utoipa::openapi::{Components, OpenApi as Description};
 use crate::admin::access::COOKIE_NAME;
 use crate::admin::routes::{Routes, get};
 use crate::admin::{
-    charts, live_logs, log_export, login, request_logs, service_keys, stats, system, user_keys,
+    backup, charts, events, jobs, live_logs, log_export, login, request_logs, service_keys,
+    sessions, stats, system, user_keys,
 };
 
 /// What holds for all of it.
@@ -41,16 +42,20 @@ async fn document() -> Json<Description> {
 }
 
 /// What each resource says of itself.
-fn parts() -> [Description; 9] {
+fn parts() -> [Description; 13] {
     [
         login::Document::openapi(),
+        sessions::Document::openapi(),
         user_keys::Document::openapi(),
         service_keys::Document::openapi(),
+        jobs::Document::openapi(),
         request_logs::Document::openapi(),
         log_export::Document::openapi(),
         live_logs::Document::openapi(),
+        events::Document::openapi(),
         charts::Document::openapi(),
         stats::Document::openapi(),
+        backup::Document::openapi(),
         system::Document::openapi(),
     ]
 }

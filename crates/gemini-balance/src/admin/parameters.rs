@@ -25,6 +25,10 @@ pub(super) struct Only<A>(pub(super) A);
 #[derive(Debug)]
 pub(super) struct Both<A, B>(pub(super) A, pub(super) B);
 
+/// Three groups.
+#[derive(Debug)]
+pub(super) struct Three<A, B, C>(pub(super) A, pub(super) B, pub(super) C);
+
 impl<A> FromRequestParts<Arc<App>> for Only<A>
 where
     A: DeserializeOwned + IntoParams + Send,
@@ -50,6 +54,25 @@ where
         let Params(one) = Params::from_request_parts(parts, app).await?;
         let Params(other) = Params::from_request_parts(parts, app).await?;
         Ok(Self(one, other))
+    }
+}
+
+impl<A, B, C> FromRequestParts<Arc<App>> for Three<A, B, C>
+where
+    A: DeserializeOwned + IntoParams + Send,
+    B: DeserializeOwned + IntoParams + Send,
+    C: DeserializeOwned + IntoParams + Send,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        let groups =
+            [A::into_params(|| None), B::into_params(|| None), C::into_params(|| None)].concat();
+        refuse_all_but(&groups, &parts.uri)?;
+        let Params(one) = Params::from_request_parts(parts, app).await?;
+        let Params(two) = Params::from_request_parts(parts, app).await?;
+        let Params(three) = Params::from_request_parts(parts, app).await?;
+        Ok(Self(one, two, three))
     }
 }
 

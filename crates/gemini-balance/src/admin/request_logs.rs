@@ -17,6 +17,7 @@ use crate::admin::moment::{QueryMoment, written};
 use crate::admin::parameters::Both;
 use crate::admin::problem::{Part, Problem};
 use crate::admin::routes::{Routes, get};
+use crate::admin::time_range::{Range, Top};
 use crate::admin::values::Bounded;
 use crate::app::App;
 use crate::random::RequestId;
@@ -24,15 +25,17 @@ use crate::store::Store;
 use crate::store::calendar::TimeRange;
 use crate::store::error::StoreError;
 use crate::store::log_pages::{Cursor, KnownValues, LogEntry, LogFilter, LogPage};
+use crate::store::value_counts::LogValueCounts;
 
 #[derive(OpenApi)]
-#[openapi(paths(list, one, values))]
+#[openapi(paths(list, one, values, counts))]
 pub(super) struct Document;
 
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
         .add(get("/api/request_logs"), list)
         .add(get("/api/request_logs/values"), values)
+        .add(get("/api/request_logs/counts"), counts)
         .add(get("/api/request_logs/{request_id}"), one)
 }
 
@@ -102,6 +105,22 @@ async fn one(State(app): State<Arc<App>>, Name(name): Name) -> Result<Json<OneRe
 )]
 async fn values(State(app): State<Arc<App>>) -> Result<Json<KnownValues>, ApiError> {
     Ok(Json(app.store.known_values().await?))
+}
+
+/// Counts the values that filters can be made of, in a range of time. Only sums are read, so that
+/// it does not matter how many rows there are.
+#[utoipa::path(
+    get, path = "/api/request_logs/counts", operation_id = "count_log_values", tag = "request logs", params(Range, Top),
+    responses(
+        (status = 200, description = "The values, most frequent first", body = LogValueCounts),
+        (status = 422, description = "A parameter is unknown or will not do", body = ErrorBody),
+    ),
+)]
+async fn counts(
+    State(app): State<Arc<App>>,
+    Both(range, top): Both<Range, Top>,
+) -> Result<Json<LogValueCounts>, ApiError> {
+    Ok(Json(app.store.log_value_counts(range.since(&app)?, top.limit()).await?))
 }
 
 /// Which attempts; all that is given must hold.

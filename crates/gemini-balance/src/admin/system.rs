@@ -12,19 +12,20 @@ use utoipa::{OpenApi, ToSchema};
 
 use crate::admin::error::ApiError;
 use crate::admin::routes::{Routes, get};
-use crate::admin::values::Moment;
 use crate::app::App;
 use crate::config::{Setting, Source};
 use crate::metrics::Gauges;
+use crate::moment::Moment;
 
 #[derive(OpenApi)]
-#[openapi(paths(version, settings, system))]
+#[openapi(paths(version, settings, setup, system))]
 pub(super) struct Document;
 
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
         .add(get("/api/version"), version)
         .add(get("/api/settings"), settings)
+        .add(get("/api/setup"), setup)
         .add(get("/api/system"), system)
         .add(get("/metrics").open(), metrics)
 }
@@ -139,6 +140,8 @@ struct ServiceKeyCounts {
     suspended: usize,
     no_credit: usize,
     disabled: usize,
+    /// When the first bucket, or the credit of a project, that rests is back by itself.
+    next_return_at: Option<Moment>,
 }
 
 /// What is under way.
@@ -197,6 +200,34 @@ impl From<&Setting> for SettingInForce {
     }
 }
 
+/// How far the gateway is from its first answer.
+#[derive(Debug, Serialize, ToSchema)]
+struct Setup {
+    /// Service keys.
+    service_keys: usize,
+    /// Service keys that may serve.
+    usable_service_keys: usize,
+    /// User keys.
+    user_keys: usize,
+    /// Whether any request was ever answered, as far as the statistics go back.
+    has_answered: bool,
+}
+
+/// Says what is there of what a first answer needs.
+#[utoipa::path(
+    get, path = "/api/setup", operation_id = "setup", tag = "system",
+    responses((status = 200, description = "What is there", body = Setup)),
+)]
+async fn setup(State(app): State<Arc<App>>) -> Result<Json<Setup>, ApiError> {
+    let counts = app.pool.counts();
+    Ok(Json(Setup {
+        service_keys: counts.total,
+        usable_service_keys: counts.active,
+        user_keys: app.store.user_keys().await?.len(),
+        has_answered: app.store.has_successes().await?,
+    }))
+}
+
 /// Shows how the gateway is doing.
 #[utoipa::path(
     get, path = "/api/system", tag = "system",
@@ -236,6 +267,9 @@ async fn system(State(app): State<Arc<App>>) -> Result<Json<System>, ApiError> {
             suspended: counts.suspended,
             no_credit: counts.no_credit,
             disabled: counts.disabled,
+            next_return_at: app.pool.soonest_return().map(|at| {
+                Moment::from_ms(i64::try_from(app.pool.wall_of_time(at)).unwrap_or(i64::MAX))
+            }),
         },
         traffic: Traffic {
             requests: app.metrics.in_flight(),

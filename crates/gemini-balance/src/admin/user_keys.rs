@@ -14,21 +14,24 @@ use utoipa::{OpenApi, ToSchema};
 use crate::admin::error::{ApiError, ErrorBody};
 use crate::admin::input::{Body, Name};
 use crate::admin::routes::{Routes, delete, get, post, put};
-use crate::admin::values::{Moment, Text, present};
+use crate::admin::values::{Text, present};
 use crate::app::App;
+use crate::moment::Moment;
 use crate::store::error::{StoreError, Unique};
 use crate::store::user_keys::{UserKey as Row, UserKeyChange};
 use crate::user_keys::CreateError;
 
 #[derive(OpenApi)]
-#[openapi(paths(list, create, update, remove))]
+#[openapi(paths(list, one, create, update, rotate, remove))]
 pub(super) struct Document;
 
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
         .add(get("/api/auth_keys"), list)
         .add(post("/api/auth_keys"), create)
+        .add(get("/api/auth_keys/{id}"), one)
         .add(put("/api/auth_keys/{id}"), update)
+        .add(post("/api/auth_keys/{id}/rotate"), rotate)
         .add(delete("/api/auth_keys/{id}"), remove)
 }
 
@@ -120,6 +123,20 @@ async fn list(State(app): State<Arc<App>>) -> Result<Json<Vec<UserKey>>, ApiErro
     Ok(Json(rows.into_iter().map(UserKey::from).collect()))
 }
 
+/// Shows one user key.
+#[utoipa::path(
+    get, path = "/api/auth_keys/{id}", operation_id = "user_key", tag = "user keys",
+    params(("id" = String, Path, description = "The id of the key, or the key itself")),
+    responses(
+        (status = 200, description = "The key", body = UserKey),
+        (status = 404, description = "There is no such key", body = ErrorBody),
+    ),
+)]
+async fn one(State(app): State<Arc<App>>, Name(name): Name) -> Result<Json<UserKey>, ApiError> {
+    let row = app.store.user_key(id_of(&app, &name)?).await?.ok_or_else(not_found)?;
+    Ok(Json(row.into()))
+}
+
 /// Makes a user key. Its secret is in this answer and never again.
 #[utoipa::path(
     post, path = "/api/auth_keys", operation_id = "create_user_key", tag = "user keys", request_body = NewUserKey,
@@ -179,6 +196,30 @@ async fn update(
         updated.await.ok_or_else(ApiError::panicked)?.map_err(taken)?.ok_or_else(not_found)?;
     tracing::info!(user.id = row.id, user.name = %row.name, "a user key was changed");
     Ok(Json(row.into()))
+}
+
+/// Gives a user key another secret, which is in this answer and never again. From then on the one
+/// before lets nobody in; name, note, expiry, counts and log stay.
+#[utoipa::path(
+    post, path = "/api/auth_keys/{id}/rotate", operation_id = "rotate_user_key", tag = "user keys",
+    params(("id" = String, Path, description = "The id of the key, or the key itself")),
+    responses(
+        (status = 200, description = "The key, with its secret in full", body = UserKey),
+        (status = 404, description = "There is no such key", body = ErrorBody),
+    ),
+)]
+async fn rotate(State(app): State<Arc<App>>, Name(name): Name) -> Result<Json<UserKey>, ApiError> {
+    let id = id_of(&app, &name)?;
+    let rotating = Arc::clone(&app);
+    let rotated = app.commands.run(async move { rotating.user_keys.rotate(id).await });
+    let rotated = rotated.await.ok_or_else(ApiError::panicked)?.map_err(|error| match error {
+        CreateError::Store(error) => ApiError::Store(error),
+        CreateError::Random(error) => ApiError::internal(error),
+    })?;
+    let (row, secret) = rotated.ok_or_else(not_found)?;
+    tracing::warn!(user.id = row.id, user.name = %row.name, "a user key has another secret");
+    let api_key = secret.expose().to_owned();
+    Ok(Json(UserKey { api_key, ..row.into() }))
 }
 
 /// Deletes a user key. Its log rows keep its name; a new key of the same name begins without them.

@@ -3,6 +3,7 @@
 //! Always true: recording never waits and never fails; what waits to be written has a bound, and what does not fit is
 //! counted; rows are written within a fraction of a second, or as soon as the database can write again.
 
+mod news;
 mod writer;
 
 use std::collections::VecDeque;
@@ -13,8 +14,11 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
+use crate::events::{Events, Teller};
 use crate::log_row::LogRow;
 use crate::store::Store;
+
+pub use news::{RequestNews, RequestsNews};
 
 /// Rows that may wait to be written.
 pub const ROWS_MAX: usize = 65_536;
@@ -50,6 +54,8 @@ struct Shared {
     state: Mutex<State>,
     /// Wakes the writer: there is something to write, enough of it, or an end.
     wake: Condvar,
+    /// Tells requests that have ended to whoever has a page open.
+    teller: Teller,
 }
 
 #[derive(Debug, Default)]
@@ -99,6 +105,11 @@ impl Journal {
     /// If the system has no thread left.
     pub fn start(store: Store) -> std::io::Result<Self> {
         Self::with_bound(store, ROWS_MAX)
+    }
+
+    /// From here on requests that have ended are told as events.
+    pub fn tell_to(&self, events: Events) {
+        self.shared.teller.tell_to(events);
     }
 
     /// Hands a row over. When too many are waiting already, it is dropped and counted.
@@ -155,7 +166,12 @@ impl Journal {
     }
 
     fn with_bound(store: Store, rows_max: usize) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared { rows_max, state: Mutex::default(), wake: Condvar::new() });
+        let shared = Arc::new(Shared {
+            rows_max,
+            state: Mutex::default(),
+            wake: Condvar::new(),
+            teller: Teller::default(),
+        });
         let handle = thread::Builder::new().name("journal".to_owned()).spawn({
             let shared = Arc::clone(&shared);
             move || writer::run(&shared, &store)

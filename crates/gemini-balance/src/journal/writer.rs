@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::MutexGuard;
 
-use crate::journal::{Shared, State};
+use crate::journal::{Shared, State, news};
 use crate::log_row::LogRow;
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -62,6 +62,9 @@ fn write(shared: &Shared, store: &Store, batch: &Arc<[LogRow]>, report: &mut Rep
         let backlog = shared.state.lock().backlog();
         let Err(error) = outcome else {
             report.success(backlog);
+            if let Some(events) = shared.teller.events() {
+                news::tell(events, batch);
+            }
             return shared.state.lock().written(batch.len());
         };
         report.failure(&error, backlog);

@@ -14,8 +14,10 @@ use tokio::sync::{Notify, oneshot};
 
 use super::line::{Line, Place, Waiting};
 use super::memory::Unsaved;
+use super::refusals::{RefusedAttempt, RefusedAttempts, cut};
 use super::{Lease, ServiceKey, lease};
 use crate::clock::Clock;
+use crate::events::Teller;
 
 /// The shared, live pool.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub struct KeyPool {
     pub(super) remember: Notify,
     /// What the store does not have yet; held while it is written.
     pub(super) unsaved: tokio::sync::Mutex<Unsaved>,
+    /// Tells changes to whoever has a page open.
+    pub(super) teller: Teller,
 }
 
 #[derive(Debug)]
@@ -40,6 +44,7 @@ pub(super) struct State {
     pub(super) leases: HashMap<LeaseId, Arc<lease::Activity>>,
     pub(super) leases_taken_back: u64,
     pub(super) line: Line,
+    pub(super) refusals: RefusedAttempts,
     pub(super) lease_idle_ms_max: u64,
     /// Until when the keeper sleeps.
     pub(super) keeper_until: Option<Time>,
@@ -56,6 +61,7 @@ impl KeyPool {
                 leases: HashMap::new(),
                 leases_taken_back: 0,
                 line: Line::default(),
+                refusals: RefusedAttempts::default(),
                 keeper_until: None,
             }),
             origin_ms: wall_ms(&clock).saturating_sub(clock.monotonic_ms()),
@@ -63,6 +69,7 @@ impl KeyPool {
             keeper: Notify::new(),
             remember: Notify::new(),
             unsaved: tokio::sync::Mutex::default(),
+            teller: Teller::default(),
         })
     }
 
@@ -184,8 +191,13 @@ impl KeyPool {
     }
 
     pub(super) fn settle(self: &Arc<Self>, id: LeaseId, verdict: Verdict, reason: &str) {
+        let words = (!reason.is_empty()).then(|| cut(reason));
         self.change(|state, now| {
             state.leases.remove(&id);
+            if let (Some(words), Some(model)) = (words, state.pool.leased_model(id)) {
+                let model = Arc::clone(model);
+                state.refusals.note(RefusedAttempt { key: id.key, model, at: now, verdict, words });
+            }
             state.pool.settle(id, verdict, reason, now);
         });
     }

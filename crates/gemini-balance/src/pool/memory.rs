@@ -12,8 +12,9 @@ use keypool::{
     Standing, Time,
 };
 
+use crate::events::Events;
 use crate::pool::announce::announce;
-use crate::pool::{KeyPool, ServiceKey};
+use crate::pool::{KeyPool, ServiceKey, news};
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::pool_state::{Budget, BudgetScope, PoolChanges};
@@ -77,6 +78,11 @@ pub fn seal_context(fingerprint: &[u8; 32]) -> Vec<u8> {
 }
 
 impl KeyPool {
+    /// From here on changes are told as events.
+    pub fn tell_to(&self, events: Events) {
+        self.teller.tell_to(events);
+    }
+
     /// A stored key as the pool takes it; `None` if its secret does not open.
     pub fn revive(
         &self,
@@ -196,6 +202,9 @@ impl KeyPool {
         let changes = self.state.lock().pool.take_changes();
         for change in &changes {
             announce(self, change);
+        }
+        if let Some(events) = self.teller.events() {
+            news::tell(events, self, &changes);
         }
         changes
     }

@@ -12,7 +12,9 @@ mod line;
 mod live;
 mod members;
 mod memory;
+mod news;
 mod probe;
+mod refusals;
 mod shown;
 
 pub use keeper::{keep, remember};
@@ -20,7 +22,9 @@ use keypool::{KeyId, Policy};
 pub use lease::Lease;
 pub use live::KeyPool;
 pub use memory::{load, seal_context};
+pub use news::{BucketNews, KeyNews, PoolNews, ProjectNews, TroubleNews};
 pub use probe::{Probed, Prober};
+pub use refusals::RefusedAttempt;
 
 use crate::config::Config;
 use crate::secret::Secret;

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use keypool::{Counts, KeyId, KeyView, Trouble};
+use keypool::{Counts, KeyId, KeyView, Time, Trouble};
 
+use super::refusals::RefusedAttempt;
 use super::{KeyPool, ServiceKey};
+
+/// Keys that are looked at before requests get their turn again.
+const KEYS_PER_LOCK: usize = 128;
 
 impl KeyPool {
     /// The key behind an id.
@@ -18,21 +22,36 @@ impl KeyPool {
         self.state.lock().pool.view(id, now)
     }
 
-    /// What a person sees of all keys, with the keys themselves.
+    /// What a person sees of all keys, by id, with the keys themselves. A handful is looked at under
+    /// each lock, so that no request waits for all.
     pub fn views(&self) -> Vec<(Arc<ServiceKey>, KeyView)> {
         let now = self.now();
-        let state = self.state.lock();
-        let views = state.pool.views(now);
+        let mut ids: Vec<KeyId> = self.state.lock().keys.keys().copied().collect();
+        ids.sort_unstable();
+        let mut views = Vec::with_capacity(ids.len());
+        for some in ids.chunks(KEYS_PER_LOCK) {
+            let state = self.state.lock();
+            views.extend(some.iter().filter_map(|id| {
+                Some((Arc::clone(state.keys.get(id)?), state.pool.view(*id, now)?))
+            }));
+        }
         views
-            .into_iter()
-            .filter_map(|view| Some((Arc::clone(state.keys.get(&view.id)?), view)))
-            .collect()
     }
 
     /// How many keys are in which state.
     pub fn counts(&self) -> Counts {
         let now = self.now();
         self.state.lock().pool.counts(now)
+    }
+
+    /// What the upstream has said of a key last, latest first.
+    pub fn refusals(&self, id: KeyId, max: usize) -> Vec<RefusedAttempt> {
+        self.state.lock().refusals.of_key(id, max)
+    }
+
+    /// When the first bucket or credit that rests returns by time.
+    pub fn soonest_return(&self) -> Option<Time> {
+        self.state.lock().pool.soonest_return()
     }
 
     /// How many requests wait in line for a key.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dialect::{Failure, Shape, Tap};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, TRANSFER_ENCODING};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, Response, StatusCode, response};
 use http_body_util::BodyExt;
 
@@ -17,7 +17,7 @@ use crate::app::{App, Worker};
 use crate::pool::ServiceKey;
 use crate::proxy::call::Call;
 use crate::proxy::error::ProxyError;
-use crate::upstream::{AnswerBody, ConnectError, Outgoing, SendError};
+use crate::upstream::{AnswerBody, ConnectError, SendError};
 
 /// How much of an answer is held back while waiting for content that proves it good. A whole
 /// answer up to this size is checked to be complete before its status goes out.
@@ -144,9 +144,9 @@ impl From<&SendError> for Fault {
             SendError::Connect(ConnectError::Tcp(_)) => Self::Connect,
             SendError::Connect(ConnectError::Proxy(_)) => Self::Proxy,
             SendError::Connect(ConnectError::Tls(_)) => Self::Tls,
-            SendError::Lost(_) => Self::Lost,
-            SendError::Protocol(_) => Self::Protocol,
-            SendError::Request(_) | SendError::Credential => Self::OwnRequest,
+            SendError::Lost { .. } => Self::Lost,
+            SendError::Protocol(_) | SendError::Framing(_) => Self::Protocol,
+            SendError::Target | SendError::Credential => Self::OwnRequest,
         }
     }
 }
@@ -163,14 +163,8 @@ pub(super) async fn attempt(
     time_left: Duration,
 ) -> Outcome {
     let app = &worker.app;
-    let outgoing = Outgoing {
-        method: call.method.clone(),
-        path_and_query: call.path_and_query.clone(),
-        headers: call.headers.clone(),
-        body: call.body.clone(),
-    };
     let limit = Duration::from_millis(app.config.limits.attempt_timeout_ms).min(time_left);
-    let sent = worker.upstream.send(call.dialect, &outgoing, &key.secret);
+    let sent = worker.upstream.send(call.dialect, &call.outgoing, &key.secret);
     let answer = match tokio::time::timeout(limit, sent).await {
         Err(_) => return Outcome::Fault(Fault::HeadTimeout),
         Ok(Err(error)) => {
@@ -312,15 +306,6 @@ pub(super) fn retry_after_ms(value: &http::HeaderValue, wall_ms: i64) -> Option<
     let since_epoch = date.duration_since(std::time::UNIX_EPOCH).ok()?;
     let ahead_ms = i64::try_from(since_epoch.as_millis()).ok()?.saturating_sub(wall_ms);
     Some(u64::try_from(ahead_ms).unwrap_or(0))
-}
-
-impl Accepted {
-    /// Whether the end of the connection is the only end this answer has, so that an upstream
-    /// that dies looks like one that is done.
-    pub(super) fn is_close_delimited(&self) -> bool {
-        !self.head.headers.contains_key(CONTENT_LENGTH)
-            && !self.head.headers.contains_key(TRANSFER_ENCODING)
-    }
 }
 
 /// What an answer of an unknown call can be read as, by its own word.

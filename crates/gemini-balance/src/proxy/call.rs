@@ -8,9 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use dialect::path::Target;
 use dialect::{Dialect, Op, Rewrite, Shape};
+use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{HeaderMap, Method};
 
 use crate::admission::Reservation;
 use crate::app::App;
@@ -20,6 +20,7 @@ use crate::proxy::exchange::Exchange;
 use crate::proxy::read_body::{BodyLimits, read_body};
 use crate::proxy::{caller, headers};
 use crate::random::RequestId;
+use crate::upstream::Outgoing;
 
 /// The prefix that Cloudflare's gateway wants before a Google model in an OpenAI body.
 const CLOUDFLARE_MODEL_PREFIX: &str = "google-ai-studio/";
@@ -37,11 +38,8 @@ pub(super) struct Call {
     pub(super) model: String,
     /// What a good answer must look like; `None` where anything may come.
     pub(super) shape: Option<Shape>,
-    pub(super) method: Method,
-    pub(super) path_and_query: String,
-    /// Header fields without a credential.
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+    /// What every attempt sends, but for the credential.
+    pub(super) outgoing: Outgoing,
     /// The memory of the body, needed only for as long as it may be sent once more.
     _reservation: Reservation,
     /// Whether the gateway asked for the usage event and must keep it from the caller.
@@ -87,10 +85,12 @@ pub(super) async fn prepare(
         request_id: exchange.request_id(),
         dialect: target.dialect,
         shape: told.shape,
-        method: head.method.clone(),
-        path_and_query: path_and_query(&target.path, query),
-        headers: headers::to_upstream(&head.headers),
-        body: rewritten(body, &rewrite)?,
+        outgoing: Outgoing {
+            method: head.method.clone(),
+            path_and_query: path_and_query(&target.path, query),
+            headers: headers::to_upstream(&head.headers),
+            body: rewritten(body, &rewrite)?,
+        },
         _reservation: reservation,
         is_usage_ours: rewrite.include_usage,
         model: if told.model.is_empty() { NO_MODEL.to_owned() } else { told.model },

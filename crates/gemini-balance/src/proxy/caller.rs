@@ -3,24 +3,31 @@
 use std::borrow::Cow;
 
 use dialect::path::Asker;
+use http::HeaderName;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
 use crate::proxy::error::ProxyError;
 
-/// Header fields that carry a bare key.
-const KEY_HEADERS: [&str; 3] = ["x-goog-api-key", "x-api-key", "api-key"];
+/// Google's field for a key.
+static GOOGLE_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
+/// Google's field for the name of a client.
+static GOOGLE_CLIENT: HeaderName = HeaderName::from_static("x-goog-api-client");
+/// Further fields that carry a bare key.
+static OTHER_KEYS: [HeaderName; 2] =
+    [HeaderName::from_static("x-api-key"), HeaderName::from_static("api-key")];
 /// Longest credential that is looked at; no key of ours comes near.
 const CREDENTIAL_BYTES_MAX: usize = 1024;
 
 /// What tells the dialects apart on the paths that they share.
 pub(super) fn asker(head: &Parts) -> Asker {
-    let has_header = |name: &str| head.headers.get(name).is_some_and(|value| !value.is_empty());
+    let has_header =
+        |name: &HeaderName| head.headers.get(name).is_some_and(|value| !value.is_empty());
     let query = head.uri.query().unwrap_or_default();
     Asker {
-        has_google_key: has_header("x-goog-api-key")
+        has_google_key: has_header(&GOOGLE_KEY)
             || query.split('&').any(|pair| pair.contains('=') && name(pair) == "key"),
-        has_google_client: has_header("x-goog-api-client"),
+        has_google_client: has_header(&GOOGLE_CLIENT),
     }
 }
 
@@ -34,9 +41,9 @@ pub(super) fn asker(head: &Parts) -> Asker {
 /// that differ.
 pub(super) fn credential(head: &Parts) -> Result<String, ProxyError> {
     let mut found: Option<String> = None;
-    let headers = KEY_HEADERS
-        .iter()
-        .flat_map(|name| head.headers.get_all(*name))
+    let headers = std::iter::once(&GOOGLE_KEY)
+        .chain(&OTHER_KEYS)
+        .flat_map(|name| head.headers.get_all(name))
         .filter_map(|value| value.to_str().ok());
     let bearers = head
         .headers
@@ -44,7 +51,7 @@ pub(super) fn credential(head: &Parts) -> Result<String, ProxyError> {
         .into_iter()
         .filter_map(|value| bearer(value.to_str().ok()?));
     let in_query = query_key(head.uri.query().unwrap_or_default());
-    for candidate in headers.chain(bearers).map(str::to_owned).chain(in_query) {
+    for candidate in headers.chain(bearers).map(Cow::Borrowed).chain(in_query) {
         let candidate = candidate.trim();
         if candidate.is_empty() {
             continue;
@@ -67,10 +74,10 @@ pub(super) fn bearer(value: &str) -> Option<&str> {
 }
 
 /// The `key` parameters of a query, decoded.
-fn query_key(query: &str) -> impl Iterator<Item = String> {
+fn query_key(query: &str) -> impl Iterator<Item = Cow<'_, str>> {
     query.split('&').filter_map(|pair| {
         let (_, value) = pair.split_once('=').filter(|_| name(pair) == "key")?;
-        Some(percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned())
+        Some(percent_encoding::percent_decode_str(value).decode_utf8_lossy())
     })
 }
 
@@ -82,6 +89,9 @@ fn name(pair: &str) -> Cow<'_, str> {
 
 /// A query as it goes upstream: without the caller's credentials, otherwise untouched.
 pub(super) fn query_without_credentials(query: &str) -> String {
+    if query.is_empty() {
+        return String::new();
+    }
     let is_kept = |pair: &&str| !matches!(name(pair).as_ref(), "key" | "access_token");
     query.split('&').filter(is_kept).collect::<Vec<_>>().join("&")
 }

@@ -300,10 +300,10 @@ impl Exchange {
         let row = row.unwrap_or_else(|| self.row_without_key(status, error.unwrap_or_default()));
         self.count(&row, status, error, duration_ms);
         tracing::info!(
-            request_id = %self.subject.request_id,
-            user = %self.subject.caller.name,
+            request_id = self.subject.request_id.hex().as_str(),
+            user = &*self.subject.caller.name,
             key.id = self.last_key.as_ref().map_or("-", |key| key.identifier.as_str()),
-            model = %self.subject.model,
+            model = self.subject.model.as_str(),
             stream = self.subject.is_stream,
             status,
             error = error.unwrap_or("-"),

@@ -70,11 +70,10 @@ pub(super) fn to_caller(upstream: &HeaderMap) -> HeaderMap {
 
 /// Copies every line of these fields, but those that `Connection` says end here.
 fn copy(from: &HeaderMap, to: &mut HeaderMap, names: &[HeaderName]) {
-    for name in names {
-        for value in from.get_all(name) {
-            if !belongs_to_the_hop(name, from) {
-                to.append(name.clone(), value.clone());
-            }
+    let has_options = from.contains_key(CONNECTION);
+    for (name, value) in from {
+        if names.contains(name) && !(has_options && belongs_to_the_hop(name, from)) {
+            to.append(name.clone(), value.clone());
         }
     }
 }

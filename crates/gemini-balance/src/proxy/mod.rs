@@ -20,6 +20,7 @@ mod read_body;
 mod relay;
 mod serve;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,7 +60,7 @@ pub(crate) async fn forward(
 
     let mut response = match cors::preflight(&head).filter(|_| origin.is_some()) {
         Some(permission) => permission.map(ProxyBody::whole),
-        None => match guarded(proxied(&worker, &head, body, request_id)).await {
+        None => match guarded(pin!(proxied(&worker, &head, body, request_id))).await {
             Ok(response) => response,
             Err(Panicked) => {
                 app.metrics.panic_caught();
@@ -159,11 +160,12 @@ fn resolve(head: &Parts) -> (Dialect, Result<Target, PathError>) {
 async fn answer(worker: &Arc<Worker>, exchange: Exchange, call: Call) -> Response<ProxyBody> {
     let dialect = call.dialect;
     let heartbeat_ms = worker.app.config.limits.heartbeat_ms;
-    if call.shape != Some(Shape::Sse) || heartbeat_ms == 0 {
-        let served = serve::serve(Arc::clone(worker), exchange, call).await;
-        return served.into_response(dialect);
-    }
+    let is_stream = call.shape == Some(Shape::Sse);
+    // Boxed, since it may move into the body of its own answer.
     let mut serving = Box::pin(serve::serve(Arc::clone(worker), exchange, call));
+    if !is_stream || heartbeat_ms == 0 {
+        return serving.await.into_response(dialect);
+    }
     let heartbeat = Duration::from_millis(heartbeat_ms);
     match tokio::time::timeout(heartbeat, &mut serving).await {
         Ok(served) => served.into_response(dialect),
@@ -174,7 +176,7 @@ async fn answer(worker: &Arc<Worker>, exchange: Exchange, call: Call) -> Respons
 /// The name of a request as the value of its field.
 pub(crate) fn request_id_value(request_id: RequestId) -> HeaderValue {
     // Hexadecimal digits are always a valid value.
-    HeaderValue::try_from(request_id.to_string()).unwrap_or(HeaderValue::from_static("-"))
+    HeaderValue::from_str(request_id.hex().as_str()).unwrap_or(HeaderValue::from_static("-"))
 }
 
 impl Served {

@@ -60,7 +60,9 @@ where
     let Some(second) = reader.next(&mut reservation).await? else {
         return Ok((first, reservation));
     };
-    let mut whole = BytesMut::with_capacity(first.len() + second.len());
+    // A length that was declared is reserved already; a body that grows is copied again and again.
+    let declared = declared.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+    let mut whole = BytesMut::with_capacity(declared.max(first.len() + second.len()));
     whole.extend_from_slice(&first);
     whole.extend_from_slice(&second);
     drop((first, second));

@@ -46,7 +46,6 @@ pub(crate) struct Relay {
     shape: Option<Shape>,
     filter: Option<UsageFilter>,
     status: u16,
-    is_close_delimited: bool,
     /// Bytes ready for the caller.
     queue: VecDeque<Bytes>,
     /// How it ends once the queue is empty; nothing joins the queue any more.
@@ -65,6 +64,8 @@ struct End {
     reason: String,
     /// Whether the connection must be closed, for lack of another way to say that it broke.
     is_cut: bool,
+    /// Whether what came before such an end has had its chance to leave.
+    has_paused: bool,
 }
 
 /// How long a stream may be silent, and how long its caller is left without a sign of life.
@@ -93,7 +94,6 @@ impl Relay {
         filter: Option<UsageFilter>,
     ) -> Self {
         let now_ms = app.clock.monotonic_ms();
-        let is_close_delimited = accepted.is_close_delimited();
         let pace = Pace::of(&app.config.limits);
         let mut relay = Self {
             timer: Box::pin(tokio::time::sleep(pace.idle.min(pace.heartbeat))),
@@ -106,7 +106,6 @@ impl Relay {
             shape: accepted.shape,
             filter,
             status: accepted.head.status.as_u16(),
-            is_close_delimited,
             queue: VecDeque::new(),
             end: None,
             last_frame_ms: now_ms,
@@ -162,7 +161,7 @@ impl Relay {
         match self.shape {
             // Where the closed connection is the only end there is, an upstream that dies looks
             // like one that is done; without a finish reason the caller must not believe it.
-            Some(Shape::Sse | Shape::JsonArray) if self.is_close_delimited => {
+            Some(Shape::Sse | Shape::JsonArray) if self.body.is_close_delimited() => {
                 self.break_off(
                     &ProxyError::UpstreamBroke,
                     Fault::Truncated.code(),
@@ -204,7 +203,7 @@ impl Relay {
     }
 
     fn end_with(&mut self, error: Option<&'static str>, verdict: Verdict, reason: String) {
-        self.end = Some(End { error, verdict, reason, is_cut: false });
+        self.end = Some(End { error, verdict, reason, is_cut: false, has_paused: false });
         if self.queue.is_empty() {
             self.speak_end();
         }
@@ -279,7 +278,13 @@ impl Body for Relay {
                 }
                 return Poll::Ready(Some(Ok(Frame::data(chunk))));
             }
-            match &this.end {
+            match &mut this.end {
+                // The engine throws away what it has not sent yet when a body fails.
+                Some(end) if end.is_cut && !end.has_paused => {
+                    end.has_paused = true;
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 Some(end) if end.is_cut => return Poll::Ready(Some(Err(Broken))),
                 Some(_) => return Poll::Ready(None),
                 None => {}
@@ -325,6 +330,7 @@ impl Drop for Relay {
                 verdict: Verdict::Healthy,
                 reason: String::new(),
                 is_cut: false,
+                has_paused: false,
             });
             self.speak_end();
         }

@@ -10,7 +10,7 @@ use crate::store::meta::unsigned;
 use crate::store::rollup::Sums;
 use crate::store::sheet::{self, Row, Rows, Sheet};
 use crate::store::sheets::{
-    DAY_QUARTERS, Dimension, Horizon, chunk, paired, sheet_id, slot, subjects,
+    DAY_QUARTERS, Dimension, Horizon, LENGTHS, chunk, paired, sheet_id, slot, subjects,
 };
 
 /// A step that has this many cells takes no further quarter-hour: some ms.
@@ -103,16 +103,16 @@ fn add(
     let horizon = Horizon::of(connection, dimension)?;
     let mut read = connection.prepare_cached("SELECT data FROM sheets WHERE id = ?1")?;
     let mut write = connection.prepare_cached("INSERT OR REPLACE INTO sheets VALUES (?1, ?2)")?;
-    for length in dimension.lengths() {
-        let block = |cell: &Cell| cell.start.div_euclid(*length);
+    for length in LENGTHS {
+        let block = |cell: &Cell| cell.start.div_euclid(length);
         for cells in cells.chunk_by(|one, next| block(one) == block(next)) {
             let Some(start) = cells.first().map(|cell| block(cell) * length) else {
                 continue;
             };
-            if !horizon.keeps(*length, start) {
+            if !horizon.keeps(length, start) {
                 continue;
             }
-            let id = sheet_id(dimension, *length, start, chunk);
+            let id = sheet_id(dimension, length, start, chunk);
             let stored: Option<Vec<u8>> = read.query_row([id], |row| row.get(0)).optional()?;
             let mut rows = match stored {
                 Some(data) => Sheet::read(&data)?.rows()?,
@@ -127,8 +127,8 @@ fn add(
 }
 
 fn key(dimension: Dimension, cell: &Cell) -> u64 {
-    match dimension {
-        Dimension::ServiceKeyModel => paired(cell.slot, cell.model_id),
-        Dimension::Model | Dimension::UserKey | Dimension::ServiceKey => cell.slot,
+    match dimension.is_paired() {
+        true => paired(cell.slot, cell.model_id),
+        false => cell.slot,
     }
 }

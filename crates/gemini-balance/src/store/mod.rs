@@ -15,11 +15,16 @@ pub mod meta;
 pub mod open;
 pub mod pool_state;
 pub mod prune;
+pub mod recent;
 pub mod request_logs;
+pub mod scope;
+pub mod series;
+pub mod service_key_lists;
 pub mod service_keys;
 pub mod sessions;
 pub mod stats;
 pub mod user_keys;
+pub mod value_counts;
 
 mod crew;
 mod fold;

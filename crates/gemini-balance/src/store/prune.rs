@@ -29,8 +29,8 @@ const FREE_BYTES_KEPT: u64 = 4 << 20;
 const STEP_SHEETS: i64 = 16;
 /// How long sums by service key are kept by less than a day; of tens of thousands of keys they would be most of the file.
 const FINE_SUMS_KEPT_MS: i64 = 35 * DAY_MS;
-/// So for those by service key and model, of which only today is asked for, in whatever zone.
-const TODAY_KEPT_MS: i64 = 3 * DAY_MS;
+/// So for those by service key and model, of which there are several times as many.
+const PAIRS_KEPT_MS: i64 = 3 * DAY_MS;
 
 /// How much of the past is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,9 +160,9 @@ fn raise_horizons(
     let kept_from = day(retention.sums_age_max_ms);
     for dimension in Dimension::ALL {
         let fine_from = match dimension {
-            Dimension::Model | Dimension::UserKey => kept_from,
+            Dimension::Model | Dimension::UserKey | Dimension::UserKeyModel => kept_from,
             Dimension::ServiceKey => day(FINE_SUMS_KEPT_MS),
-            Dimension::ServiceKeyModel => day(TODAY_KEPT_MS),
+            Dimension::ServiceKeyModel => day(PAIRS_KEPT_MS),
         };
         sheets::raise_horizon(connection, dimension, (kept_from, fine_from))?;
     }

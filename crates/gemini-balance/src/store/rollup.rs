@@ -3,7 +3,7 @@
 //! Always true: a row is counted once in the sums of each dimension, as a loose cell or in sheets; latencies and errors
 //! are counted by quarter-hour and by day, and either adds up to the same.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use rusqlite::{Connection, OptionalExtension};
@@ -23,7 +23,7 @@ use crate::store::words::Outcome;
 const DAY_QUARTERS: i64 = DAY_MS / QUARTER_MS;
 
 /// How long a cell of latencies or errors is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Span {
     Quarter = 0,
     Day = 1,
@@ -152,17 +152,19 @@ pub(super) struct Latencies {
 }
 
 /// What a batch of rows adds to the sums, gathered before it is written.
+///
+/// All of it is written in the order in which it is stored, so that each page is looked for and changed once.
 #[derive(Debug, Default)]
 pub(super) struct Rollup {
     sums: HashMap<Cell, Sums>,
-    latencies: HashMap<(Span, i64, i64), Latencies>,
-    errors: HashMap<(Span, i64, i64), (u64, u64)>,
-    user_keys: HashMap<i64, Use>,
-    service_keys: HashMap<i64, i64>,
+    latencies: BTreeMap<(Span, i64, i64), Latencies>,
+    errors: BTreeMap<(Span, i64, i64), (u64, u64)>,
+    user_keys: BTreeMap<i64, Use>,
+    service_keys: BTreeMap<i64, i64>,
 }
 
 /// Whose sums, of which quarter-hour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Cell {
     dimension: Dimension,
     start: i64,
@@ -178,7 +180,7 @@ impl Rollup {
         let start = time_ms.div_euclid(QUARTER_MS);
         for (dimension, subject_id, model_id) in [
             (Dimension::Model, Some(model_id), 0),
-            (Dimension::UserKey, row.user_key_id, 0),
+            (Dimension::UserKey, row.user_key_id, model_id),
             (Dimension::ServiceKey, row.service_key_id, model_id),
         ] {
             let subject_id = subject_id.filter(|id| (1..SUBJECTS_END).contains(id)).unwrap_or(0);
@@ -264,6 +266,8 @@ fn write_sums(connection: &Connection, sums: HashMap<Cell, Sums>) -> Result<(), 
              thinking_tokens = thinking_tokens + excluded.thinking_tokens,
              total_tokens = total_tokens + excluded.total_tokens",
     )?;
+    let mut sums: Vec<_> = sums.into_iter().collect();
+    sums.sort_unstable_by_key(|(cell, _)| *cell);
     for (cell, sums) in sums {
         statement.execute((
             cell.dimension as i64,
@@ -315,7 +319,7 @@ fn write_latencies(
 
 fn write_errors(
     connection: &Connection,
-    errors: HashMap<(Span, i64, i64), (u64, u64)>,
+    errors: BTreeMap<(Span, i64, i64), (u64, u64)>,
 ) -> Result<(), StoreError> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO rollup_errors VALUES (?1, ?2, ?3, ?4, ?5)

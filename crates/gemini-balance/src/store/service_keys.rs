@@ -164,6 +164,26 @@ impl Store {
         .await
     }
 
+    /// The identifier of the key that has each of these fingerprints, in their order; `None` where there is none.
+    ///
+    /// # Errors
+    /// As any read.
+    pub async fn service_keys_of(
+        &self,
+        fingerprints: Vec<[u8; 32]>,
+    ) -> Result<Vec<Option<String>>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT key_identifier FROM service_keys WHERE fingerprint = ?1")?;
+            let mut found = Vec::with_capacity(fingerprints.len());
+            for fingerprint in fingerprints {
+                found.push(statement.query_row([fingerprint], |row| row.get(0)).optional()?);
+            }
+            Ok(found)
+        })
+        .await
+    }
+
     /// Stores a list of service keys, durably and in one transaction, and answers for each in its order.
     ///
     /// # Errors
@@ -327,12 +347,12 @@ fn service_key(row: &Row<'_>) -> rusqlite::Result<ServiceKey> {
 }
 
 /// Tags as one column: a line each. A line break within a tag becomes a space.
-fn written_tags(tags: &[String]) -> String {
+pub(super) fn written_tags(tags: &[String]) -> String {
     let lines: Vec<_> = tags.iter().map(|tag| tag.replace(['\r', '\n'], " ")).collect();
     lines.join("\n")
 }
 
-fn read_tags(written: &str) -> Vec<String> {
+pub(super) fn read_tags(written: &str) -> Vec<String> {
     written.lines().map(str::to_owned).collect()
 }
 

@@ -115,6 +115,18 @@ impl Store {
         .await
     }
 
+    /// Ends every session but one.
+    ///
+    /// # Errors
+    /// As any write.
+    pub async fn revoke_other_sessions(&self, id: String) -> Result<(), StoreError> {
+        self.write(Durability::OnDisk, move |transaction, _| {
+            transaction.execute("DELETE FROM sessions WHERE id <> ?1", [id])?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Ends every session.
     ///
     /// # Errors

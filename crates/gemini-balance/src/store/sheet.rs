@@ -69,6 +69,27 @@ impl<'b> Sheet<'b> {
         Ok(())
     }
 
+    /// The rows of some keys, in the order of keys.
+    pub(super) fn rows_of(&self, is_wanted: impl Fn(u64) -> bool) -> Result<Rows, StoreError> {
+        let wanted = self.keys.iter().enumerate().filter(|(_, key)| is_wanted(**key));
+        let (places, mut rows): (Vec<usize>, Rows) =
+            wanted.map(|(position, key)| (position, (*key, [0; COLUMNS]))).unzip();
+        if rows.is_empty() {
+            return Ok(rows);
+        }
+        for column in 0..COLUMNS {
+            self.column(column, |position, number| {
+                if let Ok(place) = places.binary_search(&position)
+                    && let Some((_, row)) = rows.get_mut(place)
+                    && let Some(sum) = row.get_mut(column)
+                {
+                    *sum = number;
+                }
+            })?;
+        }
+        Ok(rows)
+    }
+
     /// Every row, in the order of keys.
     pub(super) fn rows(&self) -> Result<Rows, StoreError> {
         let mut rows: Rows = self.keys.iter().map(|key| (*key, [0; COLUMNS])).collect();
@@ -190,6 +211,17 @@ mod tests {
                 .filter(|(_, number)| *number != 0)
                 .collect();
             prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn some_rows_are_read_without_the_others(rows in any_rows(), wanted in any::<[bool; 8]>()) {
+            let bytes = write(&rows);
+            let is_wanted = |key: u64| wanted[(key % 8) as usize];
+
+            let read = Sheet::read(&bytes).unwrap().rows_of(is_wanted).unwrap();
+
+            let expected: Rows = rows.into_iter().filter(|(key, _)| is_wanted(*key)).collect();
+            prop_assert_eq!(read, expected);
         }
 
         #[test]

@@ -5,7 +5,7 @@
 //! its ends, long ones between. Always true: what is in a sheet is in those of all lengths that its dimension keeps for
 //! that time, and what is a loose cell is in none.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::{Range, RangeInclusive};
 
 use rusqlite::Connection;
@@ -28,21 +28,23 @@ const START_BITS: u32 = 23;
 const CHUNK_BITS: u32 = 20;
 
 /// By what sums are told apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Dimension {
     /// By model.
     Model = 0,
-    /// By user key; 0 stands for none.
+    /// By user key; 0 stands for none. As loose cells by model, too.
     UserKey = 1,
     /// By service key; 0 stands for none. As loose cells by model, too.
     ServiceKey = 2,
-    /// By service key and model: for the chart of today, and only shorter than a day.
+    /// By service key and model.
     ServiceKeyModel = 3,
+    /// By user key and model.
+    UserKeyModel = 4,
 }
 
 impl Dimension {
-    pub(super) const ALL: [Self; 4] =
-        [Self::Model, Self::UserKey, Self::ServiceKey, Self::ServiceKeyModel];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Model, Self::UserKey, Self::ServiceKey, Self::ServiceKeyModel, Self::UserKeyModel];
 
     /// Those that have loose cells.
     pub(super) const LOOSE: [Self; 3] = [Self::Model, Self::UserKey, Self::ServiceKey];
@@ -51,19 +53,24 @@ impl Dimension {
     pub(super) fn sheets(self) -> &'static [Self] {
         match self {
             Self::Model => &[Self::Model],
-            Self::UserKey => &[Self::UserKey],
+            Self::UserKey => &[Self::UserKey, Self::UserKeyModel],
             Self::ServiceKey => &[Self::ServiceKey, Self::ServiceKeyModel],
-            Self::ServiceKeyModel => &[],
+            Self::ServiceKeyModel | Self::UserKeyModel => &[],
         }
     }
 
-    /// The lengths its sheets have.
-    pub(super) fn lengths(self) -> &'static [i64] {
-        let days = LENGTHS.iter().position(|length| *length == DAY_QUARTERS).unwrap_or(0);
+    /// The dimension whose loose cells its sheets take in.
+    fn loose(self) -> Self {
         match self {
-            Self::ServiceKeyModel => LENGTHS.get(..days).unwrap_or_default(),
-            Self::Model | Self::UserKey | Self::ServiceKey => &LENGTHS,
+            Self::Model => Self::Model,
+            Self::UserKey | Self::UserKeyModel => Self::UserKey,
+            Self::ServiceKey | Self::ServiceKeyModel => Self::ServiceKey,
         }
+    }
+
+    /// Whether the keys of its sheets are pairs of a subject and a model.
+    pub(super) fn is_paired(self) -> bool {
+        matches!(self, Self::ServiceKeyModel | Self::UserKeyModel)
     }
 }
 
@@ -169,9 +176,9 @@ pub(super) fn delete_beyond_horizon(
              (SELECT id FROM sheets WHERE ?1 <= id AND id < ?2 LIMIT ?3)",
     )?;
     let mut deleted = 0;
-    for length in dimension.lengths() {
-        let id = |start| sheet_id(dimension, *length, start, 0);
-        let end = id(horizon.from(*length) + length - 1);
+    for length in LENGTHS {
+        let id = |start| sheet_id(dimension, length, start, 0);
+        let end = id(horizon.from(length) + length - 1);
         deleted += statement.execute((id(0), end, count_max))?;
     }
     Ok(deleted)
@@ -186,7 +193,7 @@ pub(super) fn by_subject(
     let horizon = Horizon::of(connection, dimension)?;
     let quarters = horizon.widen(range.quarters());
     let mut chunks: HashMap<i64, Vec<Row>> = HashMap::new();
-    for run in runs(dimension, horizon, [quarters.clone()]) {
+    for run in runs(horizon, [quarters.clone()]) {
         run.read(connection, dimension, |_, chunk, sheet| {
             let rows = chunks.entry(chunk).or_insert_with(blank);
             for column in 0..COLUMNS {
@@ -222,18 +229,26 @@ pub(super) fn by_subject(
 pub(super) fn by_period(
     connection: &Connection,
     bounds: &[i64],
+    take: impl FnMut(usize, i64, Sums),
+) -> Result<(), StoreError> {
+    by_period_as(connection, Dimension::Model, bounds, take)
+}
+
+/// As [`by_period`], but no finer than the sums of another dimension, so that those can be taken off.
+pub(super) fn by_period_as(
+    connection: &Connection,
+    other: Dimension,
+    bounds: &[i64],
     mut take: impl FnMut(usize, i64, Sums),
 ) -> Result<(), StoreError> {
     let (Some(first), Some(last)) = (bounds.first(), bounds.last()) else {
         return Ok(());
     };
     let dimension = Dimension::Model;
-    let horizon = Horizon::of(connection, dimension)?;
-    let period = |quarter: i64| bounds.partition_point(|bound| *bound <= quarter).saturating_sub(1);
-    let periods = bounds.array_windows().map(|[start, end]| horizon.widen(*start..*end));
-    for run in runs(dimension, horizon, periods) {
+    let horizon = Horizon::of(connection, other)?;
+    for run in runs(horizon, stretches(horizon, bounds)) {
         run.read(connection, dimension, |start, chunk, sheet| {
-            let period = period(start);
+            let period = period(bounds, start);
             for (slot, row) in sheet.rows()? {
                 take(period, chunk * CHUNK_SUBJECTS + slot.cast_signed(), row.into());
             }
@@ -241,11 +256,72 @@ pub(super) fn by_period(
         })?;
     }
     loose(connection, dimension, horizon.widen(*first..*last), |start, model_id, _, row| {
-        take(period(start), model_id, Sums::from(*row));
+        take(period(bounds, start), model_id, Sums::from(*row));
     })
 }
 
-/// What each service key has of each model in a range, no longer than some days.
+/// Hands over what some subjects have in each period, piece by piece: the number of the period, the subject, the model,
+/// which is 0 in a dimension without, and sums. The periods are as in [`by_period`].
+///
+/// A day that is kept only whole is in the period that it begins in, or in the first.
+pub(super) fn of_subjects(
+    connection: &Connection,
+    (dimension, subjects): (Dimension, &[i64]),
+    bounds: &[i64],
+    mut take: impl FnMut(usize, i64, i64, Sums),
+) -> Result<(), StoreError> {
+    let (Some(first), Some(last)) = (bounds.first(), bounds.last()) else {
+        return Ok(());
+    };
+    let horizon = Horizon::of(connection, dimension)?;
+    let runs = runs(horizon, stretches(horizon, bounds));
+    let mut chunks: BTreeMap<i64, Vec<u64>> = BTreeMap::new();
+    for subject in subjects.iter().filter(|id| (0..SUBJECTS_END).contains(*id)) {
+        chunks.entry(chunk(*subject)).or_default().push(slot(*subject));
+    }
+    let parts = |key| match dimension.is_paired() {
+        true => unpaired(key),
+        false => (key.cast_signed(), 0),
+    };
+    for (chunk, slots) in &chunks {
+        let is_wanted = |key| slots.contains(&parts(key).0.cast_unsigned());
+        for run in &runs {
+            run.read_chunk(connection, (dimension, *chunk), |start, sheet| {
+                for (key, row) in sheet.rows_of(is_wanted)? {
+                    let (slot, model_id) = parts(key);
+                    let subject = chunk * CHUNK_SUBJECTS + slot;
+                    take(period(bounds, start), subject, model_id, row.into());
+                }
+                Ok(())
+            })?;
+        }
+    }
+    let quarters = horizon.widen(*first..*last);
+    loose(connection, dimension.loose(), quarters, |start, subject, model_id, row| {
+        if subjects.contains(&subject) {
+            let model_id = if dimension.is_paired() { model_id } else { 0 };
+            take(period(bounds, start), subject, model_id, Sums::from(*row));
+        }
+    })
+}
+
+/// The period that a quarter-hour is in; of one before all periods, the first.
+fn period(bounds: &[i64], quarter: i64) -> usize {
+    bounds.partition_point(|bound| *bound <= quarter).saturating_sub(1)
+}
+
+/// The periods between bounds as they can be answered for, none twice.
+fn stretches(horizon: Horizon, bounds: &[i64]) -> impl Iterator<Item = Range<i64>> {
+    let mut covered = i64::MIN;
+    bounds.array_windows().map(move |[start, end]| {
+        let Range { start, end } = horizon.widen(*start..*end);
+        let start = start.max(covered);
+        covered = covered.max(end);
+        start..end
+    })
+}
+
+/// What each service key has of each model in a range.
 pub(super) fn by_service_key_and_model(
     connection: &Connection,
     range: TimeRange,
@@ -254,7 +330,7 @@ pub(super) fn by_service_key_and_model(
     let horizon = Horizon::of(connection, dimension)?;
     let quarters = horizon.widen(range.quarters());
     let mut pairs: HashMap<(i64, i64), Sums> = HashMap::new();
-    for run in runs(dimension, horizon, [quarters.clone()]) {
+    for run in runs(horizon, [quarters.clone()]) {
         run.read(connection, dimension, |_, chunk, sheet| {
             for (key, row) in sheet.rows()? {
                 let (slot, model_id) = unpaired(key);
@@ -311,15 +387,41 @@ impl Run {
         }
         Ok(())
     }
+
+    /// Reads the sheets of one chunk: the quarter-hour each begins with and itself. Those of others are leapt over, and so
+    /// is time without sheets.
+    fn read_chunk(
+        &self,
+        connection: &Connection,
+        (dimension, wanted): (Dimension, i64),
+        mut take: impl FnMut(i64, &Sheet<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let Self { length, quarters } = self;
+        let id = |start| sheet_id(dimension, *length, start, wanted);
+        let sql = "SELECT id, data FROM sheets WHERE ?1 <= id AND id < ?2 ORDER BY id LIMIT 1";
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut start = quarters.start;
+        while start < quarters.end {
+            let mut rows = statement.query((id(start), id(quarters.end)))?;
+            let Some(row) = rows.next()? else {
+                break;
+            };
+            let (found, chunk) = place(row.get(0)?);
+            start = found * length;
+            if chunk == wanted {
+                let data = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+                take(start, &Sheet::read(data)?)?;
+            }
+            if wanted <= chunk {
+                start += length;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The fewest sheets that together are the given stretches of quarter-hours, in ascending order.
-fn runs(
-    dimension: Dimension,
-    horizon: Horizon,
-    stretches: impl IntoIterator<Item = Range<i64>>,
-) -> Vec<Run> {
-    let lengths = dimension.lengths();
+fn runs(horizon: Horizon, stretches: impl IntoIterator<Item = Range<i64>>) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for stretch in stretches {
         let mut start = stretch.start;
@@ -329,7 +431,7 @@ fn runs(
                     && start + **length <= stretch.end
                     && horizon.keeps(**length, start)
             };
-            let Some(length) = lengths.iter().rev().find(fits).copied() else {
+            let Some(length) = LENGTHS.iter().rev().find(fits).copied() else {
                 // Older than what is kept so finely.
                 start += 1;
                 continue;

@@ -17,7 +17,8 @@ use crate::store::error::StoreError;
 use crate::store::histogram::Histogram;
 use crate::store::meta::unsigned;
 use crate::store::rollup::{Latencies, Sums, cover};
-use crate::store::sheets::{Dimension, by_period, by_subject};
+use crate::store::scope::Scope;
+use crate::store::sheets::{Dimension, by_subject};
 
 /// Points in time of one answer.
 pub const POINTS_MAX: usize = 10_000;
@@ -30,11 +31,14 @@ pub struct Usage {
     pub sums: Sums,
     /// Successes per attempt, in percent; `None` without attempts.
     pub success_rate: Option<f64>,
+    /// Successes per request, in percent; `None` without requests.
+    pub request_success_rate: Option<f64>,
 }
 
 impl From<Sums> for Usage {
     fn from(sums: Sums) -> Self {
-        Self { sums, success_rate: success_rate(&sums) }
+        let request_success_rate = percent(sums.successes, sums.requests);
+        Self { sums, success_rate: success_rate(&sums), request_success_rate }
     }
 }
 
@@ -45,6 +49,8 @@ pub struct Percentiles {
     pub p50_ms: Option<u32>,
     /// Nine of ten took at most this long.
     pub p90_ms: Option<u32>,
+    /// All but one in twenty took at most this long.
+    pub p95_ms: Option<u32>,
     /// All but one in a hundred took at most this long.
     pub p99_ms: Option<u32>,
 }
@@ -54,6 +60,7 @@ impl From<&Histogram> for Percentiles {
         Self {
             p50_ms: histogram.percentile(50),
             p90_ms: histogram.percentile(90),
+            p95_ms: histogram.percentile(95),
             p99_ms: histogram.percentile(99),
         }
     }
@@ -126,6 +133,8 @@ pub struct ErrorCount {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Step {
+    /// The quarter-hours in which everything is counted.
+    Quarter,
     /// By the clock of the zone.
     Hour,
     /// From midnight to midnight.
@@ -137,10 +146,10 @@ pub enum Step {
 }
 
 impl Step {
-    /// What it is in the calendar; `None` for an hour.
+    /// What it is in the calendar; `None` for less than a day.
     fn unit(self) -> Option<Unit> {
         match self {
-            Self::Hour => None,
+            Self::Quarter | Self::Hour => None,
             Self::Day => Some(Unit::Day),
             Self::Week => Some(Unit::Week),
             Self::Month => Some(Unit::Month),
@@ -171,22 +180,35 @@ pub struct WeekHour {
 }
 
 impl Store {
-    /// Everything in a time range.
+    /// Everything in a time range. How long it took is not known of one key alone.
     ///
     /// # Errors
     /// As any read.
-    pub async fn overview(&self, range: TimeRange) -> Result<Overview, StoreError> {
+    pub async fn overview(&self, scope: impl Into<Scope>) -> Result<Overview, StoreError> {
+        let scope = scope.into();
         self.read(move |connection| {
-            let mut sums = Sums::default();
-            for (_, part) in by_subject(connection, Dimension::Model, range)? {
-                sums.add(&part);
-            }
-            let latencies = latencies(connection, range)?;
+            let mut latencies = Latencies::default();
+            read_scoped_latencies(connection, &scope, |_, duration, first_byte| {
+                latencies.duration.merge(duration)?;
+                latencies.first_byte.merge(first_byte)
+            })?;
             Ok(Overview {
-                usage: sums.into(),
+                usage: scope.total(connection)?.into(),
                 latency: (&latencies.duration).into(),
                 first_byte: (&latencies.first_byte).into(),
             })
+        })
+        .await
+    }
+
+    /// Whether any attempt ever succeeded, as far as the sums go back.
+    ///
+    /// # Errors
+    /// As any read.
+    pub async fn has_successes(&self) -> Result<bool, StoreError> {
+        self.read(|connection| {
+            let models = by_subject(connection, Dimension::Model, TimeRange::ALL)?;
+            Ok(models.iter().any(|(_, sums)| 0 < sums.successes))
         })
         .await
     }
@@ -201,11 +223,9 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<UserKeyUsage>, StoreError> {
         self.read(move |connection| {
-            let mut statement =
-                connection.prepare_cached("SELECT name FROM user_keys WHERE id = ?1")?;
             let mut usages = Vec::new();
             for (id, sums) in most_used(by_subject(connection, Dimension::UserKey, range)?, limit) {
-                let name = statement.query_map([id], |row| row.get(0))?.next().transpose()?;
+                let name = user_key_name(connection, id)?;
                 let user_key_id = (id != 0).then_some(id);
                 usages.push(UserKeyUsage { user_key_id, name, usage: sums.into() });
             }
@@ -243,14 +263,15 @@ impl Store {
     /// As any read.
     pub async fn usage_by_model(
         &self,
-        range: TimeRange,
+        scope: impl Into<Scope>,
         limit: usize,
     ) -> Result<Vec<ModelUsage>, StoreError> {
+        let scope = scope.into();
         self.read(move |connection| {
-            let latencies = latencies_by_model(connection, range)?;
+            let latencies = latencies_by_model(connection, &scope)?;
             let nothing = Latencies::default();
             let mut usages = Vec::new();
-            for (id, sums) in most_used(by_subject(connection, Dimension::Model, range)?, limit) {
+            for (id, sums) in most_used(scope.by_model(connection)?, limit) {
                 let latencies = latencies.get(&id).unwrap_or(&nothing);
                 usages.push(ModelUsage {
                     model: word(connection, id)?,
@@ -280,11 +301,12 @@ impl Store {
     /// [`StoreError::TooManyPoints`] if there are more than [`POINTS_MAX`] periods; else as any read.
     pub async fn timeline(
         &self,
-        range: TimeRange,
+        scope: impl Into<Scope>,
         step: Step,
         zone: Zone,
     ) -> Result<Vec<Point>, StoreError> {
-        self.read(move |connection| timeline(connection, range, step, &zone)).await
+        let scope = scope.into();
+        self.read(move |connection| timeline(connection, &scope, step, &zone)).await
     }
 
     /// What was used in each of the 168 hours of the week, in a zone, over a time range.
@@ -293,13 +315,14 @@ impl Store {
     /// As any read.
     pub async fn week_hours(
         &self,
-        range: TimeRange,
+        scope: impl Into<Scope>,
         zone: Zone,
     ) -> Result<Vec<WeekHour>, StoreError> {
+        let scope = scope.into();
         self.read(move |connection| {
             let mut hours: HashMap<(i8, i8), Sums> = HashMap::new();
-            let (periods, bounds) = Period::all(range, Step::Hour, &zone, usize::MAX)?;
-            by_period(connection, &bounds, |period, _, sums| {
+            let (periods, bounds) = Period::all(scope.range, Step::Hour, &zone, usize::MAX)?;
+            scope.by_period(connection, &bounds, |period, sums| {
                 if let Some(Period { local, .. }) = periods.get(period) {
                     let hour = (local.weekday().to_monday_one_offset(), local.hour());
                     hours.entry(hour).or_default().add(&sums);
@@ -319,13 +342,28 @@ impl Store {
 
 /// Successes per attempt, in percent; `None` without attempts.
 pub(super) fn success_rate(sums: &Sums) -> Option<f64> {
-    (0 < sums.attempts).then(|| sums.successes as f64 * 100.0 / sums.attempts as f64)
+    percent(sums.successes, sums.attempts)
+}
+
+/// A part of a whole, in percent; `None` without a whole.
+fn percent(part: u64, whole: u64) -> Option<f64> {
+    (0 < whole).then(|| part as f64 * 100.0 / whole as f64)
 }
 
 /// The text of a word.
 pub(super) fn word(connection: &Connection, id: i64) -> Result<String, StoreError> {
     let mut statement = connection.prepare_cached("SELECT text FROM words WHERE id = ?1")?;
     Ok(statement.query_row([id], |row| row.get(0))?)
+}
+
+/// The name of a user key, living or deleted.
+pub(super) fn user_key_name(
+    connection: &Connection,
+    id: i64,
+) -> Result<Option<String>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT name FROM user_keys WHERE id = ?1")?;
+    let mut names = statement.query_map([id], |row| row.get(0))?;
+    Ok(names.next().transpose()?)
 }
 
 /// Identifier and brief of a service key, living or deleted.
@@ -339,7 +377,8 @@ pub(super) fn service_key_names(
     Ok(names.next().transpose()?)
 }
 
-fn most_used(mut groups: Vec<(i64, Sums)>, limit: usize) -> Vec<(i64, Sums)> {
+/// Those with the most attempts first, at most `limit` of them.
+pub(super) fn most_used(mut groups: Vec<(i64, Sums)>, limit: usize) -> Vec<(i64, Sums)> {
     let rank = |(id, sums): &(i64, Sums)| (std::cmp::Reverse(sums.attempts), *id);
     if limit < groups.len() {
         groups.select_nth_unstable_by_key(limit, rank);
@@ -349,26 +388,34 @@ fn most_used(mut groups: Vec<(i64, Sums)>, limit: usize) -> Vec<(i64, Sums)> {
     groups
 }
 
-fn latencies(connection: &Connection, range: TimeRange) -> Result<Latencies, StoreError> {
-    let mut all = Latencies::default();
-    read_latencies(connection, range, |_, duration, first_byte| {
-        all.duration.merge(duration)?;
-        all.first_byte.merge(first_byte)
-    })?;
-    Ok(all)
-}
-
 fn latencies_by_model(
     connection: &Connection,
-    range: TimeRange,
+    scope: &Scope,
 ) -> Result<HashMap<i64, Latencies>, StoreError> {
     let mut models: HashMap<i64, Latencies> = HashMap::new();
-    read_latencies(connection, range, |model_id, duration, first_byte| {
+    read_scoped_latencies(connection, scope, |model_id, duration, first_byte| {
         let latencies = models.entry(model_id).or_default();
         latencies.duration.merge(duration)?;
         latencies.first_byte.merge(first_byte)
     })?;
     Ok(models)
+}
+
+/// As [`read_latencies`], of a scope; nothing for one without.
+fn read_scoped_latencies(
+    connection: &Connection,
+    scope: &Scope,
+    mut take: impl FnMut(i64, &[u8], &[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let Some(wanted) = scope.model_id(connection)?.filter(|_| scope.has_latencies()) else {
+        return Ok(());
+    };
+    read_latencies(connection, scope.range, |model_id, duration, first_byte| {
+        match wanted.is_none_or(|wanted| wanted == model_id) {
+            true => take(model_id, duration, first_byte),
+            false => Ok(()),
+        }
+    })
 }
 
 /// Hands over every cell in a range: its model and its two histograms, encoded.
@@ -391,7 +438,31 @@ fn read_latencies(
     Ok(())
 }
 
-fn errors(connection: &Connection, range: TimeRange) -> Result<Vec<ErrorCount>, StoreError> {
+/// How often each kind of error occurred, the most frequent first.
+pub(super) fn errors(
+    connection: &Connection,
+    range: TimeRange,
+) -> Result<Vec<ErrorCount>, StoreError> {
+    let kinds = errors_by_id(connection, range)?;
+    let mut counts = Vec::with_capacity(kinds.len());
+    for (id, (attempts, requests)) in kinds {
+        counts.push(ErrorCount { error_kind: word(connection, id)?, attempts, requests });
+    }
+    Ok(by_frequency(counts))
+}
+
+/// Kinds of errors, the most frequent first.
+pub(super) fn by_frequency(mut counts: Vec<ErrorCount>) -> Vec<ErrorCount> {
+    counts
+        .sort_by(|a, b| b.attempts.cmp(&a.attempts).then_with(|| a.error_kind.cmp(&b.error_kind)));
+    counts
+}
+
+/// Attempts and requests that ended with each kind of error, by its number.
+pub(super) fn errors_by_id(
+    connection: &Connection,
+    range: TimeRange,
+) -> Result<HashMap<i64, (u64, u64)>, StoreError> {
     let mut kinds: HashMap<i64, (u64, u64)> = HashMap::new();
     let mut statement = connection.prepare_cached(
         "SELECT error_kind, sum(attempts), sum(requests) FROM rollup_errors
@@ -405,24 +476,18 @@ fn errors(connection: &Connection, range: TimeRange) -> Result<Vec<ErrorCount>, 
             *requests += unsigned(row, 2)?;
         }
     }
-    let mut counts = Vec::with_capacity(kinds.len());
-    for (id, (attempts, requests)) in kinds {
-        counts.push(ErrorCount { error_kind: word(connection, id)?, attempts, requests });
-    }
-    counts
-        .sort_by(|a, b| b.attempts.cmp(&a.attempts).then_with(|| a.error_kind.cmp(&b.error_kind)));
-    Ok(counts)
+    Ok(kinds)
 }
 
 fn timeline(
     connection: &Connection,
-    range: TimeRange,
+    scope: &Scope,
     step: Step,
     zone: &Zone,
 ) -> Result<Vec<Point>, StoreError> {
-    let (periods, bounds) = Period::all(range, step, zone, POINTS_MAX)?;
+    let (periods, bounds) = Period::all(scope.range, step, zone, POINTS_MAX)?;
     let mut used: Vec<Option<Sums>> = vec![None; periods.len()];
-    by_period(connection, &bounds, |period, _, sums| {
+    scope.by_period(connection, &bounds, |period, sums| {
         if let Some(used) = used.get_mut(period) {
             used.get_or_insert_default().add(&sums);
         }
@@ -432,7 +497,7 @@ fn timeline(
         .zip(used)
         .map(|(period, sums)| Point {
             label: period.label(step),
-            start_ms: period.start * QUARTER_MS,
+            start_ms: period.start_ms(),
             usage: sums.map(Usage::from),
         })
         .collect())
@@ -474,6 +539,9 @@ impl Period {
 
     /// The first quarter-hour with another label.
     fn end(&self, step: Step, zone: &Zone) -> i64 {
+        if step == Step::Quarter {
+            return self.start + 1;
+        }
         let Some(unit) = step.unit() else {
             // An hour that the clock shows twice is told apart by its offset.
             let is_same = |quarter: &i64| {
@@ -487,6 +555,11 @@ impl Period {
         midnight.map_or(i64::MAX, first_quarter)
     }
 
+    /// When it begins, in ms since the epoch.
+    pub(super) fn start_ms(&self) -> i64 {
+        self.start * QUARTER_MS
+    }
+
     /// Its name: `2026-11-22T13:00+05:30`, `2026-11-22`, `2026-46`, `2026-11`.
     pub(super) fn label(&self, step: Step) -> String {
         if let Some(unit) = step.unit() {
@@ -495,6 +568,7 @@ impl Period {
         let minutes = self.offset.seconds() / 60;
         let sign = if minutes < 0 { '-' } else { '+' };
         let (hours, minutes) = (minutes.abs() / 60, minutes.abs() % 60);
-        format!("{}:00{sign}{hours:02}:{minutes:02}", self.local.strftime("%Y-%m-%dT%H"))
+        let form = if step == Step::Quarter { "%Y-%m-%dT%H:%M" } else { "%Y-%m-%dT%H:00" };
+        format!("{}{sign}{hours:02}:{minutes:02}", self.local.strftime(form))
     }
 }

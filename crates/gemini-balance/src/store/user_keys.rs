@@ -132,6 +132,29 @@ impl Store {
         .await
     }
 
+    /// Gives a user key another secret, durably, and answers what it became; `None` if there is no such key.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`] if another living key has the secret; else as any write.
+    pub async fn rotate_user_key(
+        &self,
+        id: i64,
+        hash: [u8; 32],
+        brief: String,
+    ) -> Result<Option<UserKey>, StoreError> {
+        self.write(Durability::OnDisk, move |transaction, _| {
+            transaction
+                .execute(
+                    "UPDATE user_keys SET hash = ?2, brief = ?3
+                     WHERE id = ?1 AND deleted_at_ms IS NULL",
+                    (id, hash, brief),
+                )
+                .map_err(taken)?;
+            find(transaction, id)
+        })
+        .await
+    }
+
     /// Deletes a user key, durably; false if there is no such key. Its log rows keep its name.
     ///
     /// # Errors

@@ -65,6 +65,7 @@ impl fmt::Write for Bounded {
 /// The text as it may be written: without keys, on one line, with at most `bytes_max` bytes and an
 /// ellipsis.
 pub(super) fn clean(text: &str, bytes_max: usize) -> String {
+    let text = head(text, bytes_max + LOOKAHEAD_BYTES);
     let escaped = escaped(&redacted(text)).into_owned();
     if escaped.len() <= bytes_max {
         return escaped;
@@ -79,21 +80,31 @@ fn head(text: &str, bytes_max: usize) -> &str {
 
 fn redacted(text: &str) -> Cow<'_, str> {
     let mut clean = String::new();
-    let mut rest = text;
-    let mut before = None;
-    while let Some(first) = rest.chars().next() {
-        if let Some((kept, secret)) = key_at(rest, before).or_else(|| credential_at(rest)) {
-            clean.push_str(head(rest, kept));
-            clean.push_str(REDACTED);
-            rest = rest.get(kept + secret..).unwrap_or_default();
-            before = Some(']');
-            continue;
-        }
-        clean.push(first);
-        before = Some(first);
-        rest = rest.get(first.len_utf8()..).unwrap_or_default();
+    let mut kept_from = 0;
+    while let Some((start, end)) = next_secret(text, kept_from) {
+        clean.push_str(text.get(kept_from..start).unwrap_or_default());
+        clean.push_str(REDACTED);
+        kept_from = end;
     }
-    if clean == text { Cow::Borrowed(text) } else { Cow::Owned(clean) }
+    if kept_from == 0 {
+        return Cow::Borrowed(text);
+    }
+    clean.push_str(text.get(kept_from..).unwrap_or_default());
+    Cow::Owned(clean)
+}
+
+/// Where the next secret begins and ends, looked for from a place on.
+fn next_secret(text: &str, from: usize) -> Option<(usize, usize)> {
+    let may_begin = |(_, byte): &(usize, &u8)| matches!(byte, b'A' | b's' | b'g' | b'?' | b'&');
+    let bytes = text.as_bytes().iter().enumerate().skip(from);
+    bytes.filter(may_begin).find_map(|(at, _)| {
+        let rest = text.get(at..)?;
+        let before = text.get(..at).and_then(|before| before.chars().next_back());
+        // Behind a secret stands what ended it, which is no part of a word.
+        let before = before.filter(|_| from < at);
+        let (kept, secret) = key_at(rest, before).or_else(|| credential_at(rest))?;
+        Some((at + kept, at + kept + secret))
+    })
 }
 
 /// If a key begins here: how much of it may be shown, and the length of the rest.
@@ -122,7 +133,8 @@ fn credential_at(text: &str) -> Option<(usize, usize)> {
 
 /// Whatever could end a line, move the cursor or turn the reading direction is written out.
 fn escaped(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_unprintable) {
+    let is_plain = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    if is_plain || !text.contains(is_unprintable) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 16);

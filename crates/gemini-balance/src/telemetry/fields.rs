@@ -8,10 +8,17 @@ use tracing::field::{Field, Visit};
 use crate::telemetry::clean::{Bounded, FIELD_BYTES_MAX, MESSAGE_BYTES_MAX, clean};
 
 /// The sentence and the values of one event, or the values of one span.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Fields {
     message: String,
     values: Vec<(&'static str, Value)>,
+}
+
+impl Default for Fields {
+    /// Room for the event that says how a request ended.
+    fn default() -> Self {
+        Self { message: String::new(), values: Vec::with_capacity(12) }
+    }
 }
 
 impl Fields {
@@ -21,6 +28,15 @@ impl Fields {
 
     pub(super) fn into_parts(self) -> (String, Vec<(&'static str, Value)>) {
         (self.message, self.values)
+    }
+
+    /// Takes a text, which is told how long it may be.
+    fn take(&mut self, field: &Field, text: impl FnOnce(usize) -> String) {
+        if field.name() == "message" {
+            self.message = text(MESSAGE_BYTES_MAX);
+        } else {
+            self.push(field, text(FIELD_BYTES_MAX).into());
+        }
     }
 
     fn push(&mut self, field: &Field, value: Value) {
@@ -46,20 +62,15 @@ impl Visit for Fields {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.record_debug(field, &format_args!("{value}"));
+        self.take(field, |bytes_max| clean(value, bytes_max));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        let is_message = field.name() == "message";
-        let bytes_max = if is_message { MESSAGE_BYTES_MAX } else { FIELD_BYTES_MAX };
-        let mut text = Bounded::new(bytes_max);
-        // Ends early when the text is full, which is the point.
-        let _ = write!(text, "{value:?}");
-        let text = clean(&text.into_text(), bytes_max);
-        if is_message {
-            self.message = text;
-        } else {
-            self.push(field, text.into());
-        }
+        self.take(field, |bytes_max| {
+            let mut text = Bounded::new(bytes_max);
+            // Ends early when the text is full, which is the point.
+            let _ = write!(text, "{value:?}");
+            clean(&text.into_text(), bytes_max)
+        });
     }
 }

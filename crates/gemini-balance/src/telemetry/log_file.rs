@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::config::LogFiles;
 
-/// The file being written. Every write is one whole line.
+/// The file being written. Every write is whole lines.
 pub(super) struct LogFile {
     files: LogFiles,
     file: Option<File>,
@@ -49,6 +49,20 @@ impl LogFile {
         self.reopen()
     }
 
+    /// The whole lines at the beginning of `lines` for which the file has room; an empty file has
+    /// room for one of any length.
+    fn fitting<'a>(&self, lines: &'a [u8]) -> &'a [u8] {
+        let room = usize::try_from(self.files.bytes_max.saturating_sub(self.bytes));
+        let room = room.unwrap_or(usize::MAX).min(lines.len());
+        let within = lines.get(..room).unwrap_or(lines);
+        let end = match memchr::memrchr(b'\n', within) {
+            Some(last) => last + 1,
+            None if self.bytes > 0 => 0,
+            None => memchr::memchr(b'\n', lines).map_or(lines.len(), |first| first + 1),
+        };
+        lines.get(..end).unwrap_or_default()
+    }
+
     fn path(&self, number: usize) -> PathBuf {
         let name = match number {
             0 => "gemini-balance.log".to_owned(),
@@ -59,25 +73,26 @@ impl LogFile {
 }
 
 impl Write for LogFile {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let length = u64::try_from(line.len()).unwrap_or(u64::MAX);
+    fn write(&mut self, all: &[u8]) -> io::Result<usize> {
         // A removed file would swallow lines silently; asking costs little beside writing.
         if self.file.is_none() || !self.path(0).exists() {
             self.reopen()?;
         }
-        if self.bytes > 0 && self.bytes.saturating_add(length) > self.files.bytes_max {
+        let mut lines = self.fitting(all);
+        if lines.is_empty() {
             self.rotate()?;
+            lines = self.fitting(all);
         }
         if let Some(file) = &mut self.file
-            && let Err(error) = file.write_all(line)
+            && let Err(error) = file.write_all(lines)
         {
             // Half a line would run into the next one. Where not even this works, so be it.
             let _ = file.set_len(self.bytes);
             self.file = None;
             return Err(error);
         }
-        self.bytes += length;
-        Ok(line.len())
+        self.bytes += u64::try_from(lines.len()).unwrap_or(u64::MAX);
+        Ok(lines.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -112,6 +127,16 @@ mod tests {
         }
 
         check(&dir, &[("", "d\n"), (".1", "a\nb\nc\n")]);
+    }
+
+    #[test]
+    fn lines_that_come_together_are_parted_where_a_file_is_full() {
+        let dir = TempDir::new().unwrap();
+        let mut log_file = open(&dir, 3);
+
+        log_file.write_all(b"a\nb\nc\nd\nvery long\ne\n").unwrap();
+
+        check(&dir, &[("", "e\n"), (".1", "very long\n"), (".2", "d\n")]);
     }
 
     #[test]

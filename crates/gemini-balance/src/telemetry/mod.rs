@@ -2,8 +2,8 @@
 //! the live log.
 //!
 //! An event is collected once, cleaned once (`clean.rs`) and then written everywhere, so no way
-//! out can be forgotten. Writing never waits: each output has a thread and a bounded queue, and a
-//! line that finds the queue full is dropped and counted. Libraries speak from `warn` on only:
+//! out can be forgotten. Writing never waits: each output is an outlet (`outlet.rs`) with a thread and
+//! a bound, and a line that does not fit is dropped and counted. Libraries speak from `warn` on only:
 //! what they say at `debug` may hold headers, and with them keys.
 
 use std::io;
@@ -11,7 +11,6 @@ use std::io;
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Span, Subscriber};
-use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
@@ -19,6 +18,7 @@ use tracing_subscriber::registry::{LookupSpan, Registry};
 
 use self::fields::Fields;
 use self::log_file::LogFile;
+use self::outlet::{Outlet, OutletGuard};
 use crate::clock::Clock;
 use crate::config::{LogFormat, Logging};
 use crate::live::{Line, Live};
@@ -27,9 +27,7 @@ use crate::random::RequestId;
 mod clean;
 mod fields;
 mod log_file;
-
-/// Lines that wait for one output; at a typical 300 bytes about a megabyte.
-const QUEUE_LINES_MAX: usize = 4_096;
+mod outlet;
 
 /// Why the log cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +35,9 @@ pub enum TelemetryError {
     /// The log files' directory cannot be used.
     #[error("LOG_FILE_DIR cannot be written: {0}")]
     File(#[source] io::Error),
+    /// The system has no thread left.
+    #[error("the log has no thread: {0}")]
+    Thread(#[source] io::Error),
     /// Something else in this process receives events already.
     #[error("the log is set up already")]
     Twice,
@@ -45,16 +46,15 @@ pub enum TelemetryError {
 /// Keeps the outputs open; dropping it writes what still waits, for at most a second each.
 #[derive(Debug)]
 pub struct Telemetry {
-    dropped: Vec<ErrorCounter>,
-    _writers: Vec<WorkerGuard>,
+    outlets: Vec<Outlet>,
+    _guards: Vec<OutletGuard>,
 }
 
 impl Telemetry {
     /// Lines lost because an output was slower than the events, since the start.
     #[must_use]
     pub fn dropped_lines(&self) -> u64 {
-        let lost = self.dropped.iter().map(ErrorCounter::dropped_lines).sum::<usize>();
-        u64::try_from(lost).unwrap_or(u64::MAX)
+        self.outlets.iter().map(Outlet::lines_dropped).sum()
     }
 }
 
@@ -64,17 +64,17 @@ impl Telemetry {
 ///
 /// When the log files' directory cannot be used, or on the second call.
 pub fn start(logging: &Logging, clock: Clock, live: Live) -> Result<Telemetry, TelemetryError> {
-    let mut outputs = vec![output(io::stdout(), "log-stdout")];
+    let mut opened =
+        vec![Outlet::open(io::stdout(), "log-stdout").map_err(TelemetryError::Thread)?];
     if let Some(files) = &logging.files {
         let file = LogFile::open(files.clone()).map_err(TelemetryError::File)?;
-        outputs.push(output(file, "log-file"));
+        opened.push(Outlet::open(file, "log-file").map_err(TelemetryError::Thread)?);
     }
-    let (writers, guards): (Vec<NonBlocking>, Vec<WorkerGuard>) = outputs.into_iter().unzip();
-    let dropped = writers.iter().map(NonBlocking::error_counter).collect();
-    let recorder = Recorder { clock, live, format: logging.format, writers };
+    let (outlets, guards): (Vec<_>, Vec<_>) = opened.into_iter().unzip();
+    let recorder = Recorder { clock, live, format: logging.format, outlets: outlets.clone() };
     tracing::subscriber::set_global_default(subscriber(recorder, logging.level))
         .map_err(|_| TelemetryError::Twice)?;
-    Ok(Telemetry { dropped, _writers: guards })
+    Ok(Telemetry { outlets, _guards: guards })
 }
 
 /// The span of one request: every event within carries its id. At every level, since a warning
@@ -84,15 +84,7 @@ pub fn request_span(request_id: RequestId) -> Span {
     tracing::error_span!("request", %request_id)
 }
 
-fn output(writer: impl io::Write + Send + 'static, name: &str) -> (NonBlocking, WorkerGuard) {
-    NonBlockingBuilder::default()
-        .lossy(true)
-        .buffered_lines_limit(QUEUE_LINES_MAX)
-        .thread_name(name)
-        .finish(writer)
-}
-
-fn subscriber<W: Output>(recorder: Recorder<W>, level: Level) -> impl Subscriber {
+fn subscriber(recorder: Recorder, level: Level) -> impl Subscriber {
     let ours = LevelFilter::from_level(level);
     let filter = Targets::new()
         .with_default(ours.min(LevelFilter::WARN))
@@ -101,19 +93,14 @@ fn subscriber<W: Output>(recorder: Recorder<W>, level: Level) -> impl Subscriber
 }
 
 /// Turns events into lines and hands them out.
-struct Recorder<W> {
+struct Recorder {
     clock: Clock,
     live: Live,
     format: LogFormat,
-    writers: Vec<W>,
+    outlets: Vec<Outlet>,
 }
 
-/// A writer that many threads may write whole lines to; a clone is a handle to the same one.
-trait Output: io::Write + Clone + Send + Sync + 'static {}
-
-impl<W: io::Write + Clone + Send + Sync + 'static> Output for W {}
-
-impl<W: Output> Recorder<W> {
+impl Recorder {
     fn written(&self, line: &Line) -> String {
         let mut text = match self.format {
             LogFormat::Text => line.rendered(),
@@ -124,10 +111,9 @@ impl<W: Output> Recorder<W> {
     }
 }
 
-impl<S, W> Layer<S> for Recorder<W>
+impl<S> Layer<S> for Recorder
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
-    W: Output,
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: Context<'_, S>) {
         let Some(span) = ctx.span(id) else { return };
@@ -156,14 +142,13 @@ where
             id: 0,
             time_ms: self.clock.wall_ms(),
             level: *event.metadata().level(),
-            target: event.metadata().target().to_owned(),
+            target: event.metadata().target(),
             message,
             fields,
         });
         let text = self.written(&line);
-        for writer in &self.writers {
-            // A full queue is counted by the writer; there is no better place to complain to.
-            let _ = writer.clone().write_all(text.as_bytes());
+        for outlet in &self.outlets {
+            outlet.push(&text);
         }
     }
 }

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::live::Seen;
+use crate::feed::Seen;
 use crate::random::RequestIds;
 
 #[test]
@@ -103,7 +103,7 @@ async fn the_live_log_sees_the_same_line() {
     });
 
     match watcher.next().await {
-        Some(Seen::Line(line)) => assert_eq!(format!("{}\n", line.rendered()), text),
+        Some(Seen::Item(line)) => assert_eq!(format!("{}\n", line.rendered()), text),
         other => panic!("expected a line, saw {other:?}"),
     }
 }
@@ -115,8 +115,10 @@ fn written(format: LogFormat, level: Level, events: impl FnOnce()) -> String {
 fn written_with(live: Live, format: LogFormat, level: Level, events: impl FnOnce()) -> String {
     let page = Page::default();
     let clock = Clock::manual(1_795_380_408_435);
-    let recorder = Recorder { clock, live, format, writers: vec![page.clone()] };
+    let (outlet, guard) = Outlet::open(page.clone(), "test-log").unwrap();
+    let recorder = Recorder { clock, live, format, outlets: vec![outlet] };
     tracing::subscriber::with_default(subscriber(recorder, level), events);
+    drop(guard);
     String::from_utf8(page.0.lock().clone()).unwrap()
 }
 

@@ -2,74 +2,84 @@
 //! Cloudflare's token beside it. No other code puts a secret into a request.
 
 use dialect::Dialect;
-use http::header::{AUTHORIZATION, HeaderName};
-use http::{HeaderMap, HeaderValue};
 
+use super::head::field;
 use crate::secret::Secret;
 
-const GOOGLE_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
-const CLOUDFLARE_KEY: HeaderName = HeaderName::from_static("cf-aig-authorization");
+/// What lets a request in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Credentials<'a> {
+    /// The service key.
+    pub(super) key: &'a Secret,
+    /// The token of a Cloudflare AI gateway, where there is one on the way.
+    pub(super) cloudflare: Option<&'a Secret>,
+}
 
-/// Puts the one credential in, in the upstream's own carrier, and Cloudflare's beside it if set.
+/// Writes the one credential into a head, in the upstream's own carrier, and Cloudflare's beside
+/// it if set.
 ///
-/// `None` when the key holds a byte that no header can carry.
-pub(super) fn authorize(
-    headers: &mut HeaderMap,
+/// `None` when one of them holds a byte that no head can carry.
+pub(super) fn write(
+    head: &mut Vec<u8>,
     dialect: Dialect,
-    key: &Secret,
-    cloudflare: Option<&Secret>,
+    credentials: Credentials<'_>,
 ) -> Option<()> {
     match dialect {
-        Dialect::OpenAi => headers.insert(AUTHORIZATION, bearer(key)?),
-        Dialect::Gemini => headers.insert(GOOGLE_KEY, sensitive(key.expose())?),
-    };
-    if let Some(token) = cloudflare {
-        headers.insert(CLOUDFLARE_KEY, bearer(token)?);
+        Dialect::OpenAi => bearer(head, "authorization", credentials.key)?,
+        Dialect::Gemini => field(head, "x-goog-api-key", sendable(credentials.key)?.as_bytes()),
+    }
+    credentials.cloudflare.map_or(Some(()), |token| bearer(head, "cf-aig-authorization", token))
+}
+
+fn bearer(head: &mut Vec<u8>, name: &str, secret: &Secret) -> Option<()> {
+    let value = sendable(secret)?;
+    if value.starts_with("Bearer ") {
+        field(head, name, value.as_bytes());
+    } else {
+        field(head, name, [b"Bearer ", value.as_bytes()].concat().as_slice());
     }
     Some(())
 }
 
-fn bearer(secret: &Secret) -> Option<HeaderValue> {
+/// The secret, if a head can carry it.
+fn sendable(secret: &Secret) -> Option<&str> {
     let value = secret.expose();
-    if value.starts_with("Bearer ") {
-        sensitive(value)
-    } else {
-        sensitive(&format!("Bearer {value}"))
-    }
-}
-
-fn sensitive(value: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(value).ok()?;
-    value.set_sensitive(true);
-    Some(value)
+    value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()).then_some(value)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[track_caller]
+    fn check(dialect: Dialect, key: &str, cloudflare: Option<&str>, expected: Option<&str>) {
+        let [key, cloudflare] = [Some(key), cloudflare].map(|it| it.map(Secret::new));
+        let key = &key.unwrap();
+        let mut head = Vec::new();
+        let written =
+            write(&mut head, dialect, Credentials { key, cloudflare: cloudflare.as_ref() });
+        let head = written.map(|()| String::from_utf8(head).unwrap());
+        assert_eq!(head.as_deref(), expected);
+    }
+
     #[test]
     fn each_dialect_gets_exactly_one_credential_in_its_own_carrier() {
-        let key = Secret::new("k1".to_owned());
-        let mut openai = HeaderMap::new();
-        let mut gemini = HeaderMap::new();
-
-        authorize(&mut openai, Dialect::OpenAi, &key, None).unwrap();
-        authorize(&mut gemini, Dialect::Gemini, &key, None).unwrap();
-
-        assert_eq!(openai.get("authorization").unwrap(), "Bearer k1");
-        assert_eq!(gemini.get("x-goog-api-key").unwrap(), "k1");
-        assert_eq!((openai.len(), gemini.len()), (1, 1));
+        check(Dialect::OpenAi, "k1", None, Some("authorization: Bearer k1\r\n"));
+        check(Dialect::OpenAi, "Bearer k1", None, Some("authorization: Bearer k1\r\n"));
+        check(Dialect::Gemini, "k1", None, Some("x-goog-api-key: k1\r\n"));
     }
 
     #[test]
     fn cloudflare_is_told_its_token_beside_the_key() {
-        let mut headers = HeaderMap::new();
+        let both = "x-goog-api-key: k\r\ncf-aig-authorization: Bearer t\r\n";
+        check(Dialect::Gemini, "k", Some("t"), Some(both));
+    }
 
-        let token = Secret::new("t".to_owned());
-        authorize(&mut headers, Dialect::Gemini, &Secret::new("k".to_owned()), Some(&token))
-            .unwrap();
-
-        assert_eq!(headers.get("cf-aig-authorization").unwrap(), "Bearer t");
+    #[test]
+    fn a_credential_cannot_begin_a_field_of_its_own() {
+        for key in ["k\r\nx: y", "k\n", "k\0", "ключ"] {
+            check(Dialect::OpenAi, key, None, None);
+            check(Dialect::Gemini, "k", Some(key), None);
+        }
     }
 }

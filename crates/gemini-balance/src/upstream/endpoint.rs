@@ -89,7 +89,7 @@ impl Endpoint {
         if self.is_forwarded() {
             format!("http://{}{path}{path_and_query}", self.base.authority())
         } else {
-            format!("{path}{path_and_query}")
+            [path, path_and_query].concat()
         }
     }
 

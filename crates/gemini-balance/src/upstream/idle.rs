@@ -1,59 +1,102 @@
 //! The idle connections of one worker to one endpoint: last in, first out, bounded in number,
 //! rest and age.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio_util::task::TaskTracker;
 
-use super::{AGE_MS_MAX, IDLE_MAX, IDLE_MS_MAX, Sender};
+use super::connection::Connection;
+use crate::clock::Clock;
 
-/// A connection with nothing under way.
+/// A connection that has rested longer than this is not used again: most servers close theirs
+/// after one to four minutes, and a request sent into that moment would be lost.
+const IDLE_MS_MAX: u64 = 50_000;
+/// A connection older than this is not used again, so that DNS changes take effect.
+const AGE_MS_MAX: u64 = 600_000;
+/// Idle connections kept per worker and endpoint.
+const IDLE_MAX: usize = 512;
+/// How often connections are looked for that have rested too long or were closed at the other end.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// Connections with nothing under way.
 #[derive(Debug)]
-pub(super) struct Connection {
-    /// hyper's handle; closed when dropped.
-    pub(super) sender: Sender,
-    /// Whether a byte has come since the request under way was sent.
-    pub(super) has_spoken: Arc<AtomicBool>,
-    /// When it was made, on the monotonic clock.
-    pub(super) born_ms: u64,
-    /// When it last became idle, on the monotonic clock.
-    pub(super) rested_since_ms: u64,
+pub(super) struct Idle {
+    state: Mutex<State>,
+    clock: Clock,
+    tasks: TaskTracker,
 }
 
-/// A stack of idle connections.
 #[derive(Debug, Default)]
-pub(super) struct Idle {
-    stack: Mutex<Vec<Connection>>,
+struct State {
+    /// The one that has rested longest first.
+    connections: VecDeque<Connection>,
+    /// Whether a task looks after them.
+    is_swept: bool,
 }
 
 impl Idle {
+    /// None yet. While there are some, a task among `tasks` sweeps out those of no further use.
+    pub(super) fn new(clock: Clock, tasks: TaskTracker) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), clock, tasks })
+    }
+
     /// Takes the most recently used connection that may still be used.
-    pub(super) fn pop(&self, now_ms: u64) -> Option<Connection> {
-        let mut stack = self.stack.lock();
+    pub(super) fn pop(&self) -> Option<Connection> {
+        let now_ms = self.clock.monotonic_ms();
+        let connections = &mut self.state.lock().connections;
         loop {
-            let connection = stack.pop()?;
-            if now_ms.saturating_sub(connection.rested_since_ms) > IDLE_MS_MAX {
-                // Everything below has rested even longer.
-                stack.clear();
+            let mut connection = connections.pop_back()?;
+            if is_worn(&connection, now_ms) {
+                // Everything before it has rested even longer.
+                connections.clear();
                 return None;
             }
-            if !connection.sender.is_closed() {
+            if connection.is_quiet() {
                 return Some(connection);
             }
         }
     }
 
     /// Keeps a connection whose answer has been read to its end.
-    pub(super) fn push(&self, mut connection: Connection, now_ms: u64) {
-        let is_old = now_ms.saturating_sub(connection.born_ms) > AGE_MS_MAX;
-        if is_old || connection.sender.is_closed() {
+    pub(super) fn push(self: &Arc<Self>, mut connection: Connection) {
+        let now_ms = self.clock.monotonic_ms();
+        connection.rested_since_ms = now_ms;
+        let is_old = AGE_MS_MAX < now_ms.saturating_sub(connection.born_ms);
+        let mut state = self.state.lock();
+        if is_old || IDLE_MAX <= state.connections.len() {
             return;
         }
-        connection.rested_since_ms = now_ms;
-        let mut stack = self.stack.lock();
-        if stack.len() < IDLE_MAX {
-            stack.push(connection);
+        state.connections.push_back(connection);
+        if !std::mem::replace(&mut state.is_swept, true) {
+            self.tasks.spawn(sweep(Arc::downgrade(self)));
+        }
+    }
+
+    /// Drops what is of no further use; true if nothing is left.
+    fn is_empty_after_sweep(&self) -> bool {
+        let now_ms = self.clock.monotonic_ms();
+        let State { connections, is_swept } = &mut *self.state.lock();
+        connections.retain_mut(|connection| !is_worn(connection, now_ms) && connection.is_quiet());
+        connections.shrink_to_fit();
+        *is_swept = !connections.is_empty();
+        connections.is_empty()
+    }
+}
+
+/// Whether a connection has rested too long.
+fn is_worn(connection: &Connection, now_ms: u64) -> bool {
+    IDLE_MS_MAX < now_ms.saturating_sub(connection.rested_since_ms)
+}
+
+async fn sweep(idle: Weak<Idle>) {
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        let Some(idle) = idle.upgrade() else { return };
+        if idle.is_empty_after_sweep() {
+            return;
         }
     }
 }

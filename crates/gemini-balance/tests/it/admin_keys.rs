@@ -195,6 +195,44 @@ async fn service_keys_are_found_sorted_and_paged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_service_keys_can_be_filtered_by_is_counted_under_the_other_conditions() {
+    let gateway = Gateway::start().await;
+    let admin = gateway.admin().await;
+    for (lines, project, tier, tags) in [
+        (["acme-key-1", "acme-key-2"], "acme", 1, json!(["paid", "eu"])),
+        (["lab-key-01", "lab-key-02"], "lab", 1, json!(["eu"])),
+    ] {
+        let body = json!({"api_keys": lines, "project": project, "tier": tier, "tags": tags});
+        assert_eq!(admin.post("/api/keys", &body).await.status, 201);
+    }
+    let off = json!({"action": "disable", "filter": {"project": "acme"}});
+    assert_eq!(admin.post("/api/keys/bulk", &off).await.json()["done"], 2);
+
+    let all = admin.get("/api/keys/values").await.json();
+    let acme = admin.get("/api/keys/values?project=acme&state=disabled").await.json();
+    let none = admin.get("/api/keys/values?q=nobody").await.json();
+
+    let states = json!([{"state": "active", "count": 5}, {"state": "disabled", "count": 2}]);
+    assert_eq!((&all["total"], &all["states"]), (&json!(7), &states));
+    assert_eq!((&all["enabled"], &all["disabled"]), (&json!(5), &json!(2)));
+    assert_eq!((&all["resting"], &all["in_use"]), (&json!(0), &json!(0)));
+    let tags = json!([{"name": "eu", "count": 4}, {"name": "paid", "count": 2}]);
+    assert_eq!(all["tags"], json!({"names": tags, "distinct": 2}));
+    assert_eq!(all["projects"]["names"][0], json!({"name": "", "count": 3}));
+    assert_eq!(all["tiers"], json!([{"tier": 0, "count": 3}, {"tier": 1, "count": 4}]));
+
+    assert_eq!(acme["total"], 2);
+    assert_eq!(acme["states"], json!([{"state": "disabled", "count": 2}]));
+    assert_eq!(acme["projects"]["names"], json!([{"name": "acme", "count": 2}]));
+    assert_eq!(acme["tiers"], json!([{"tier": 1, "count": 2}]));
+    assert_eq!((&none["total"], &none["states"]), (&json!(0), &json!([])));
+    for query in ["state=x", "tier=300", "sort=tier"] {
+        assert_eq!(admin.get(&format!("/api/keys/values?{query}")).await.status, 422, "{query}");
+    }
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_status_of_all_keys_has_the_shape_that_scripts_know() {
     let gateway = Gateway::start().await;
     let admin = gateway.admin().await;
@@ -345,6 +383,11 @@ async fn keys_are_exported_only_against_the_password() {
     assert_eq!(refused.json()["error"]["code"], "wrong_password");
     assert_eq!(exported.status, 200);
     assert_eq!(exported.json()["keys"][0]["api_key"], "a-key-to-be-exported");
+    assert_eq!(exported.json()["missing"], json!([]));
+    let unknown = json!({"password": PASSWORD, "key_identifiers": ["key_sha256_none"]});
+    let nothing = admin.post("/api/keys/export", &unknown).await.json();
+    let missing = json!([{"key_identifier": "key_sha256_none", "outcome": "not_found"}]);
+    assert_eq!((&nothing["keys"], &nothing["missing"]), (&json!([]), &missing));
     gateway.close().await;
 }
 

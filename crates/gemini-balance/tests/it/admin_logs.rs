@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use gemini_balance::live::{Line, SUBSCRIBERS_MAX};
+use gemini_balance::feed::SUBSCRIBERS_MAX;
+use gemini_balance::live::Line;
 use gemini_balance::log_row::{LogRow, Tokens};
 use gemini_balance::random::RequestId;
 use http::{Method, StatusCode};
@@ -411,7 +412,7 @@ fn publish_at(gateway: &Gateway, level: Level, message: &str) -> u64 {
         id: 0,
         time_ms: app.clock.wall_ms(),
         level,
-        target: "test".to_owned(),
+        target: "test",
         message: message.to_owned(),
         fields: Vec::new(),
     };

@@ -48,6 +48,58 @@ async fn what_was_used_is_told_by_key_model_error_and_in_sum() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_values_of_the_log_are_counted_within_a_range() {
+    let gateway = Gateway::start().await;
+    let admin = gateway.admin().await;
+    let now_ms = gateway.app().clock.wall_ms();
+    record(&gateway, now_ms - HOUR_MS).await;
+    record_old(&gateway, now_ms - 48 * HOUR_MS).await;
+    let unkeyed = LogRow { user_key_id: Some(1), service_key_id: None, ..row(6, now_ms, "pro") };
+    write(&gateway, [unkeyed]).await;
+    let counts = async |query: &str| {
+        let reply = admin.get(&format!("/api/request_logs/counts{query}")).await;
+        assert_eq!(reply.status, 200, "{query}: {}", reply.text());
+        reply.json()
+    };
+
+    let day = counts("").await;
+    let old =
+        counts(&format!("?from={}&to={}", now_ms - 50 * HOUR_MS, now_ms - 46 * HOUR_MS)).await;
+    let first = counts("?limit=1").await;
+    let none = counts("?from=1&to=2").await;
+
+    let count = |attempts: u64, requests: u64, successes: u64| json!({"attempts": attempts, "requests": requests, "successes": successes});
+    let with = |mut count: Value, name: &str, value: &Value| {
+        count[name] = value.clone();
+        count
+    };
+    let models = json!([
+        with(count(4, 3, 2), "model", &json!("flash")),
+        with(count(2, 2, 2), "model", &json!("pro")),
+    ]);
+    assert_eq!(day["models"], models);
+    let alice = with(count(6, 5, 4), "name", &json!("alice"));
+    assert_eq!(day["user_keys"], json!([with(alice, "user_key_id", &json!(1))]));
+    let keys = day["service_keys"].as_array().unwrap();
+    assert_eq!(keys.len(), 2, "attempts without a key are no value to choose");
+    assert_eq!((&keys[0]["service_key_id"], &keys[0]["attempts"]), (&json!(1), &json!(3)));
+    assert!(keys[0]["key_brief"].is_string() && keys[0]["key_identifier"].is_string());
+    let errors = json!([{"error_kind": "rate_limited", "attempts": 2, "requests": 1}]);
+    assert_eq!(day["error_kinds"], errors);
+    assert_eq!(old["models"], json!([with(count(1, 1, 1), "model", &json!("flash"))]));
+    assert_eq!(old["error_kinds"], json!([]));
+    assert_eq!(first["models"].as_array().unwrap().len(), 1);
+    for list in ["models", "user_keys", "service_keys", "error_kinds"] {
+        assert_eq!(none[list], json!([]), "{list}");
+    }
+    for query in ["?from=2&to=1", "?limit=0", "?model_name=x", "?from=soon"] {
+        let reply = admin.get(&format!("/api/request_logs/counts{query}")).await;
+        assert_eq!(reply.status, 422, "{query}");
+    }
+    gateway.close_with_made_up_rows().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_calendar_follows_the_zone_and_nothing_is_null() {
     let gateway = Gateway::start().await;
     let admin = gateway.admin().await;
@@ -72,6 +124,117 @@ async fn the_calendar_follows_the_zone_and_nothing_is_null() {
     assert_eq!(used.len(), 1);
     assert_eq!(used[0]["weekday"], there.weekday().to_monday_one_offset());
     assert_eq!(used[0]["hour"], there.hour());
+    gateway.close_with_made_up_rows().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sums_of_one_key_or_model_are_told_alone_and_by_request_as_well() {
+    let gateway = Gateway::start().await;
+    let admin = gateway.admin().await;
+    let at_ms = gateway.app().clock.wall_ms() - HOUR_MS;
+    record(&gateway, at_ms).await;
+
+    let whole = stats(&admin, "overview").await;
+    assert_eq!(
+        (&whole["success_rate"], &whole["request_success_rate"]),
+        (&json!(60.0), &json!(75.0))
+    );
+    assert!(whole["latency"]["p95_ms"].is_u64());
+    for (of, attempts) in [
+        ("user_key_id=1", 5),
+        ("user_key_id=2", 0),
+        ("service_key_id=2", 2),
+        ("service_key_id=1&model=flash", 2),
+        ("model=pro", 1),
+        ("model=nothing", 0),
+    ] {
+        let overview = stats(&admin, &format!("overview?{of}")).await;
+        assert_eq!(overview["attempts"], attempts, "{of}");
+        let has_latency = of == "model=pro";
+        assert_eq!(overview["latency"]["p50_ms"].is_u64(), has_latency, "{of}");
+        let points = stats(&admin, &format!("timeline?{of}&step=quarter&timezone={ZONE}")).await;
+        let points = points.as_array().unwrap();
+        assert!(95 < points.len(), "{of}: quarter-hours of a day");
+        let used = points.iter().filter_map(|point| point["usage"]["attempts"].as_u64());
+        assert_eq!(used.sum::<u64>(), attempts, "{of}");
+        let models = stats(&admin, &format!("by_model?{of}")).await;
+        let used = models.as_array().unwrap().iter().map(|it| it["attempts"].as_u64().unwrap());
+        assert_eq!(used.sum::<u64>(), attempts, "{of}");
+        let hours = stats(&admin, &format!("week_hours?{of}")).await;
+        let hours = hours.as_array().unwrap();
+        let used = hours.iter().filter_map(|hour| hour["usage"]["attempts"].as_u64());
+        assert_eq!(used.sum::<u64>(), attempts, "{of}");
+    }
+    gateway.close_with_made_up_rows().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn charts_have_a_line_for_each_of_the_largest_and_one_for_all_others() {
+    let gateway = Gateway::start().await;
+    let admin = gateway.admin().await;
+    let at_ms = gateway.app().clock.wall_ms() - HOUR_MS;
+    record(&gateway, at_ms).await;
+
+    let models = stats(&admin, &format!("chart?by=model&limit=1&timezone={ZONE}")).await;
+    let users = stats(&admin, "chart?by=user_key&step=day").await;
+    let keys = stats(&admin, "chart?by=service_key").await;
+    let errors = stats(&admin, "chart?by=error_kind").await;
+    let latencies = stats(&admin, "latencies?model=pro&step=hour").await;
+
+    let sum = |values: &Value| -> u64 {
+        let values = values.as_array().unwrap().iter();
+        values.filter_map(|value| value["attempts"].as_u64()).sum()
+    };
+    let periods = models["periods"].as_array().unwrap();
+    assert!(24 <= periods.len() && periods[0]["label"].as_str().unwrap().ends_with("+05:45"));
+    let flash = &models["series"][0];
+    assert_eq!(flash["values"].as_array().unwrap().len(), periods.len());
+    assert_eq!((&flash["name"], sum(&flash["values"])), (&json!("flash"), 4));
+    assert_eq!(sum(&models["others"]), 1);
+    assert_eq!(
+        (&users["series"][0]["name"], &users["series"][0]["id"]),
+        (&json!("alice"), &json!(1))
+    );
+    assert_eq!((sum(&users["series"][0]["values"]), &users["others"]), (5, &Value::Null));
+    assert_eq!(sum(&keys["series"][0]["values"]), 3);
+    assert!(keys["series"][0]["key_identifier"].is_string());
+    assert_eq!(
+        (&errors["series"][0]["name"], sum(&errors["series"][0]["values"])),
+        (&json!("rate_limited"), 2)
+    );
+    let took: Vec<&Value> = latencies
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|point| !point["latency"]["p50_ms"].is_null())
+        .collect();
+    assert_eq!(took.len(), 1);
+    assert!(took[0]["first_byte"]["p99_ms"].is_u64());
+    gateway.close_with_made_up_rows().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_minutes_are_told_at_once() {
+    let gateway = Gateway::start().await;
+    let admin = gateway.admin().await;
+    let now_ms = gateway.app().clock.wall_ms();
+    record(&gateway, now_ms - 1_000).await;
+    record_old(&gateway, now_ms - 2 * 60_000).await;
+
+    let minute = stats(&admin, "now?minutes=1").await;
+    let five = stats(&admin, "now").await;
+
+    assert_eq!((&minute["attempts"], &minute["requests_per_minute"]), (&json!(5), &json!(4.0)));
+    assert_eq!((&minute["tokens_per_minute"], &minute["span_ms"]), (&json!(300.0), &json!(60_000)));
+    assert_eq!(
+        (&minute["latency"]["p95_ms"], &minute["first_byte"]["p50_ms"]),
+        (&json!(900), &json!(200))
+    );
+    assert_eq!(
+        minute["errors"],
+        json!([{"error_kind": "rate_limited", "attempts": 2, "requests": 1}])
+    );
+    assert_eq!((&five["requests"], &five["requests_per_minute"]), (&json!(5), &json!(1.0)));
     gateway.close_with_made_up_rows().await;
 }
 
@@ -174,6 +337,18 @@ async fn a_question_that_makes_no_sense_is_refused_and_never_a_fault() {
         "timeline?step=minute",
         "timeline?timezone=Mars/Olympus",
         "week_hours?from=1970-01-01",
+        "overview?user_key_id=1&service_key_id=1",
+        "overview?user_key_id=alice",
+        "errors?model=flash",
+        "now?minutes=0",
+        "now?minutes=61",
+        "now?from=0",
+        "chart",
+        "chart?by=colour",
+        "chart?by=model&limit=21",
+        "chart?by=model&model=flash",
+        "latencies?from=2026-01-01&to=2026-06-01",
+        "latencies?user_key_id=1",
         &format!("week_hours?timezone={long}"),
     ] {
         let reply = admin.get(&format!("/api/stats/{question}")).await;

@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use gemini_balance::live::{Line, Live, SUBSCRIBERS_MAX};
+use gemini_balance::feed::SUBSCRIBERS_MAX;
+use gemini_balance::live::{Line, Live};
 use http::Method;
 use serde_json::Value;
 use tracing::Level;
@@ -54,7 +55,7 @@ fn publish(live: &Live, message: &str) {
         id: 0,
         time_ms: 0,
         level: Level::INFO,
-        target: "test".to_owned(),
+        target: "test",
         message: message.to_owned(),
         fields: Vec::new(),
     });

@@ -20,9 +20,12 @@
 
 mod support;
 
+mod admin_events;
+mod admin_jobs;
 mod admin_keys;
 mod admin_login;
 mod admin_logs;
+mod admin_pages;
 mod admin_routes;
 mod admin_stats;
 mod at_rest;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::admin::error::{ApiError, ErrorBody};
+use crate::admin::events::{KeysChange, tell_keys};
 use crate::admin::input::Body;
 use crate::admin::problem::{Part, Problem};
 use crate::admin::values::Text;
@@ -66,35 +67,62 @@ pub(super) async fn add(
     State(app): State<Arc<App>>,
     Body(new): Body<NewKeys>,
 ) -> Result<(StatusCode, Json<AddedKeys>), ApiError> {
-    let lines: Vec<String> =
-        new.api_keys.iter().flat_map(|entry| entry.split('\n')).map(str::to_owned).collect();
-    if LINES_MAX < lines.len() {
-        return Err(too_many("api_keys", LINES_MAX));
-    }
-    let common = Common {
-        project: new.project.into_inner(),
-        tier: new.tier,
-        note: new.note.into_inner(),
-        tags: checked_tags(new.tags)?,
-    };
+    let (lines, common) = new.checked()?;
     let adding = Arc::clone(&app);
     let added = app.commands.run_in_turn(async move {
         let (store, vault, pool) = (&adding.store, &adding.vault, Some(&adding.pool));
         service_keys::add(store, vault, pool, lines, common, adding.clock.wall_ms()).await
     });
-    let results = added.await.ok_or_else(ApiError::panicked)?.map_err(|error| match error {
-        AddError::Store(error) => ApiError::Store(error),
-        AddError::Vault(error) => ApiError::internal(error),
-    })?;
+    let results = added.await.ok_or_else(ApiError::panicked)??;
     let details: Vec<String> = results.iter().filter_map(brief_of_added).collect();
     tracing::info!(added = details.len(), lines = results.len(), "service keys were added");
+    tell_keys(&app, KeysChange::Added, results.iter().filter_map(name_of_added).collect());
     let message = "Keys added successfully";
     Ok((StatusCode::CREATED, Json(AddedKeys { message, details, results })))
+}
+
+impl NewKeys {
+    /// The lines, and what their keys have in common.
+    ///
+    /// # Errors
+    ///
+    /// Too many lines or tags.
+    pub(super) fn checked(self) -> Result<(Vec<String>, Common), ApiError> {
+        let lines = self.api_keys.iter().flat_map(|entry| entry.split('\n'));
+        let lines: Vec<String> = lines.map(str::to_owned).collect();
+        if LINES_MAX < lines.len() {
+            return Err(too_many("api_keys", LINES_MAX));
+        }
+        let common = Common {
+            project: self.project.into_inner(),
+            tier: self.tier,
+            note: self.note.into_inner(),
+            tags: checked_tags(self.tags)?,
+        };
+        Ok((lines, common))
+    }
+}
+
+impl From<AddError> for ApiError {
+    fn from(error: AddError) -> Self {
+        match error {
+            AddError::Store(error) => Self::Store(error),
+            AddError::Vault(error) => Self::internal(error),
+        }
+    }
 }
 
 fn brief_of_added(result: &LineResult) -> Option<String> {
     match result {
         LineResult::Added { brief, .. } => Some(brief.clone()),
+        LineResult::Duplicate { .. } | LineResult::Invalid { .. } => None,
+    }
+}
+
+/// The name of a key that was added.
+pub(super) fn name_of_added(result: &LineResult) -> Option<String> {
+    match result {
+        LineResult::Added { key_identifier, .. } => Some(key_identifier.clone()),
         LineResult::Duplicate { .. } | LineResult::Invalid { .. } => None,
     }
 }

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use utoipa::ToSchema;
 
 use crate::admin::error::{ApiError, ErrorBody};
+use crate::admin::events::{KeysChange, tell_keys};
 use crate::admin::input::Body;
 use crate::admin::problem::{Part, Problem};
 use crate::admin::service_keys::add::too_many;
@@ -220,6 +221,15 @@ async fn change(
             app.pool.reset_each(&ids);
             app.pool.save_command(&app.store).await?;
         }
+    }
+    let told = match action {
+        Action::Delete => Some(KeysChange::Removed),
+        Action::Enable | Action::Disable => Some(KeysChange::Changed),
+        Action::Reset | Action::Test => None,
+    };
+    if let Some(change) = told {
+        let done = named.iter().filter(|name| name.key.is_some());
+        tell_keys(app, change, done.map(|name| name.key_identifier.clone()).collect());
     }
     let results = named.into_iter().map(|Named { key_identifier, key }| KeyResult {
         key_identifier,

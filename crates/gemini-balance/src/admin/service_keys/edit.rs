@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::admin::error::{ApiError, ErrorBody};
+use crate::admin::events::{KeysChange, tell_keys};
 use crate::admin::input::{Body, Name};
 use crate::admin::service_keys::add::checked_tags;
 use crate::admin::service_keys::listed::{Listed, ServiceKey, id_of, unknown};
@@ -87,7 +88,8 @@ pub(super) async fn update(
         .run_in_turn(async move { change_one(&changing, key_identifier, change).await });
     let key = changed.await.ok_or_else(ApiError::panicked)??;
     tracing::info!(key.id = %key.row.key_identifier, "a service key was changed");
-    Ok(Json(key.shown(&app.pool)))
+    tell_keys(&app, KeysChange::Changed, vec![key.row.key_identifier.clone()]);
+    Ok(Json(key.shown(&app.pool, None)))
 }
 
 async fn change_one(
@@ -134,6 +136,7 @@ pub(super) async fn remove(
     });
     deleted.await.ok_or_else(ApiError::panicked)??;
     tracing::info!(key.id = %key_identifier, "a service key was deleted");
+    tell_keys(&app, KeysChange::Removed, vec![key_identifier.clone()]);
     let message = format!("Key {key_identifier} deleted successfully");
     Ok(Json(Done { message, key_identifier }))
 }

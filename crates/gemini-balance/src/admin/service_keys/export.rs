@@ -11,9 +11,10 @@ use crate::admin::error::{ApiError, ErrorBody};
 use crate::admin::input::Body;
 use crate::admin::login::confirm;
 use crate::admin::peer::Peer;
-use crate::admin::service_keys::bulk::Selection;
+use crate::admin::service_keys::bulk::{Named, Selection};
 use crate::admin::service_keys::filter::Filter;
 use crate::app::App;
+use crate::jobs::Outcome;
 use crate::secret::Secret;
 
 /// Which keys, and the proof that it is still the admin who asks.
@@ -35,6 +36,17 @@ pub(super) struct ExportOrder {
 pub(super) struct Exported {
     /// The keys that could be decrypted.
     keys: Vec<ExportedKey>,
+    /// Those that are not among them.
+    missing: Vec<MissingKey>,
+}
+
+/// A service key that cannot be exported.
+#[derive(Serialize, ToSchema)]
+struct MissingKey {
+    /// Its name.
+    key_identifier: String,
+    /// Why: `not_found` or `unreadable`.
+    outcome: Outcome,
 }
 
 /// A service key in full.
@@ -73,21 +85,27 @@ pub(super) async fn export(
 ) -> Result<Json<Exported>, ApiError> {
     let selection = Selection::new(order.key_identifiers, order.filter)?;
     confirm(&app, peer, order.password).await?;
-    let found = selection.find(&app).await?.into_iter().filter_map(|name| name.key);
-    let keys = found.filter_map(|key| {
-        let secret = app.pool.key(key.id())?;
+    let (mut keys, mut missing) = (Vec::new(), Vec::new());
+    for Named { key_identifier, key } in selection.find(&app).await? {
+        let Some(key) = key else {
+            missing.push(MissingKey { key_identifier, outcome: Outcome::NotFound });
+            continue;
+        };
+        let Some(secret) = app.pool.key(key.id()) else {
+            missing.push(MissingKey { key_identifier, outcome: Outcome::Unreadable });
+            continue;
+        };
         let row = key.row;
-        Some(ExportedKey {
-            key_identifier: row.key_identifier,
+        keys.push(ExportedKey {
+            key_identifier,
             api_key: secret.secret.expose().to_owned(),
             project: row.project,
             tier: row.tier,
             note: row.note,
             tags: row.tags,
             enabled: row.is_enabled,
-        })
-    });
-    let keys: Vec<ExportedKey> = keys.collect();
+        });
+    }
     tracing::warn!(count = keys.len(), address = %peer.address, "service keys were exported in full");
-    Ok(Json(Exported { keys }))
+    Ok(Json(Exported { keys, missing }))
 }

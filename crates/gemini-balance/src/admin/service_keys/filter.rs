@@ -7,14 +7,16 @@ use utoipa::ToSchema;
 use crate::admin::service_keys::listed::{KeyState, Listed};
 
 /// Keys that fulfil everything that is given; all of them, if nothing is.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema, utoipa::IntoParams)]
 #[schema(as = KeyFilter)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Filter {
     /// A text within identifier, brief, note, project or a tag; case does not matter.
     #[serde(default)]
     pub(super) q: Option<String>,
     /// How the keys stand.
     #[serde(default)]
+    #[param(inline)]
     pub(super) state: Option<StateFilter>,
     /// The project's label; empty for keys that are alone.
     #[serde(default)]
@@ -28,6 +30,17 @@ pub(super) struct Filter {
     /// Whether they are switched on.
     #[serde(default)]
     pub(super) enabled: Option<bool>,
+}
+
+/// One condition of a filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Facet {
+    State,
+    Project,
+    Tag,
+    Tier,
+    Enabled,
+    Words,
 }
 
 /// How a key stands: one of its states, or something beside it.
@@ -56,13 +69,25 @@ pub(super) enum StateFilter {
 impl Filter {
     /// Whether a key is meant.
     pub(super) fn meets(&self, key: &Listed) -> bool {
+        self.conditions(key).into_iter().all(|(_, is_met)| is_met)
+    }
+
+    /// The conditions that a key does not fulfil.
+    pub(super) fn failed(&self, key: &Listed) -> Vec<Facet> {
+        let failed = self.conditions(key).into_iter().filter(|(_, is_met)| !is_met);
+        failed.map(|(facet, _)| facet).collect()
+    }
+
+    fn conditions(&self, key: &Listed) -> [(Facet, bool); 6] {
         let row = &key.row;
-        self.q.as_deref().is_none_or(|words| has_words(key, words))
-            && self.state.is_none_or(|state| state.meets(key))
-            && self.project.as_ref().is_none_or(|project| row.project == *project)
-            && self.tag.as_ref().is_none_or(|tag| row.tags.contains(tag))
-            && self.tier.is_none_or(|tier| row.tier == i64::from(tier))
-            && self.enabled.is_none_or(|is_enabled| row.is_enabled == is_enabled)
+        [
+            (Facet::State, self.state.is_none_or(|state| state.meets(key))),
+            (Facet::Project, self.project.as_ref().is_none_or(|label| row.project == *label)),
+            (Facet::Tag, self.tag.as_ref().is_none_or(|tag| row.tags.contains(tag))),
+            (Facet::Tier, self.tier.is_none_or(|tier| row.tier == i64::from(tier))),
+            (Facet::Enabled, self.enabled.is_none_or(|is_enabled| row.is_enabled == is_enabled)),
+            (Facet::Words, self.q.as_deref().is_none_or(|words| has_words(key, words))),
+        ]
     }
 }
 

@@ -1,6 +1,7 @@
 //! Looking at service keys: a page of those that are meant, or one.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -12,9 +13,12 @@ use crate::admin::error::{ApiError, ErrorBody};
 use crate::admin::input::{Name, Params};
 use crate::admin::service_keys::filter::{Filter, StateFilter};
 use crate::admin::service_keys::listed::{Listed, ServiceKey};
+use crate::admin::time_range::DAY_MS;
 use crate::admin::values::Bounded;
 use crate::app::App;
 use crate::pool::KeyPool;
+use crate::store::calendar::TimeRange;
+use crate::store::series::Amount;
 
 /// Which keys, in which order, how many.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -43,6 +47,9 @@ pub(super) struct Listing {
     #[serde(default)]
     #[param(inline)]
     sort: Sort,
+    /// Whether to tell what each key did in the last 24 hours.
+    #[serde(default)]
+    usage: bool,
     /// Keys per page.
     #[serde(default = "limit")]
     #[param(inline)]
@@ -134,7 +141,13 @@ pub(super) async fn list(
     keys.sort_by(|one, two| sort.order(one, two, &app.pool));
     let total = keys.len();
     let page = keys.into_iter().skip(offset).take(limit);
-    Ok(Json(Page { keys: page.map(|key| key.shown(&app.pool)).collect(), total }))
+    let page: Vec<Listed> = page.collect();
+    let last_day = match listing.usage {
+        true => Some(last_day(&app, &page).await?),
+        false => None,
+    };
+    let keys = page.into_iter().map(|key| key.shown(&app.pool, last_day.as_ref()));
+    Ok(Json(Page { keys: keys.collect(), total }))
 }
 
 /// Shows one service key.
@@ -151,7 +164,15 @@ pub(super) async fn one(
     Name(key_identifier): Name,
 ) -> Result<Json<ServiceKey>, ApiError> {
     let key = Listed::one(&app, key_identifier).await?;
-    Ok(Json(key.shown(&app.pool)))
+    Ok(Json(key.shown(&app.pool, None)))
+}
+
+/// What keys did in the last 24 hours.
+async fn last_day(app: &App, keys: &[Listed]) -> Result<HashMap<i64, Amount>, ApiError> {
+    let end_ms = app.clock.wall_ms();
+    let range = TimeRange { start_ms: end_ms - DAY_MS, end_ms };
+    let ids = keys.iter().map(|key| key.row.id).collect();
+    Ok(app.store.use_of_service_keys(ids, range).await?)
 }
 
 impl Sort {

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::admin::error::ApiError;
-use crate::admin::values::Moment;
 use crate::app::App;
+use crate::moment::Moment;
 use crate::pool::KeyPool;
+use crate::store::series::Amount;
 use crate::store::service_keys::ServiceKey as Row;
 
 /// Rows read in one go.
@@ -45,6 +46,8 @@ pub(super) enum KeyState {
 /// A service key.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ServiceKey {
+    /// Its number in the log and the statistics.
+    service_key_id: i64,
     /// Names the key in paths and in the log.
     key_identifier: String,
     /// First and last characters of the key.
@@ -77,6 +80,8 @@ pub(super) struct ServiceKey {
     created_at: Moment,
     /// When it was last used.
     last_used_at: Option<Moment>,
+    /// What it did in the last 24 hours; `null` if that was not asked for.
+    last_day: Option<Amount>,
 }
 
 /// How a key stands with one model.
@@ -141,8 +146,13 @@ impl Listed {
         here_ms.max(self.row.last_used_at_ms)
     }
 
-    /// What an admin sees of it.
-    pub(super) fn shown(self, pool: &KeyPool) -> ServiceKey {
+    /// What an admin sees of it. `last_day` is what keys did; a key that is not in it did nothing,
+    /// and with `None` it was not asked for.
+    pub(super) fn shown(
+        self,
+        pool: &KeyPool,
+        last_day: Option<&HashMap<i64, Amount>>,
+    ) -> ServiceKey {
         let moment = |at| Moment::from_ms(i64::try_from(pool.wall_of_time(at)).unwrap_or(i64::MAX));
         let (state, last_used_ms) = (self.state(), self.last_used_ms(pool));
         let Self { row, view } = self;
@@ -159,6 +169,8 @@ impl Listed {
             buckets: view.map_or_else(Vec::new, |view| {
                 view.buckets.into_iter().map(|bucket| Bucket::shown(bucket, moment)).collect()
             }),
+            last_day: last_day.map(|keys| keys.get(&row.id).copied().unwrap_or_default()),
+            service_key_id: row.id,
             key_identifier: row.key_identifier,
             key_brief: row.brief,
             enabled: row.is_enabled,

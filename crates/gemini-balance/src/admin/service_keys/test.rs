@@ -33,13 +33,13 @@ pub(super) struct Tested {
     /// Whether the upstream let the key in.
     pub(super) is_ok: bool,
     /// The upstream's status; `null` without an answer.
-    status: Option<u16>,
+    pub(super) status: Option<u16>,
     /// A stable word for what went wrong.
-    error: Option<&'static str>,
+    pub(super) error: Option<&'static str>,
     /// The upstream's words.
-    message: Option<String>,
+    pub(super) message: Option<String>,
     /// How long it took, in ms.
-    duration_ms: u64,
+    pub(super) duration_ms: u64,
 }
 
 /// A test and the key afterwards.

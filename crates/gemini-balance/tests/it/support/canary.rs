@@ -94,7 +94,7 @@ impl Canaries {
 
     /// The service keys that a call brings in, if it does.
     pub(crate) fn learn_call(&self, method: &Method, path: &str, body: &[u8]) {
-        if method == Method::POST && path == "/api/keys" {
+        if method == Method::POST && ["/api/keys", "/api/keys/import"].contains(&path) {
             let body: Value = serde_json::from_slice(body).unwrap_or_default();
             let keys = body["api_keys"].as_array().into_iter().flatten();
             keys.filter_map(Value::as_str).take(KEYS_MAX).for_each(|key| self.learn(key.trim()));
@@ -125,12 +125,13 @@ impl Canaries {
 }
 
 /// What an answer shows to whom it belongs: a key that was just made, a token to who logs in, and
-/// service keys in an export, against the password.
+/// service keys in an export, against the password; in a backup the hash that it is a backup of.
 fn shown_by(method: &Method, path: &str) -> &'static [Kind] {
     match (method.as_str(), path) {
-        ("POST", "/api/auth_keys") => &[Kind::UserKey],
+        ("POST", path) if path.starts_with("/api/auth_keys") => &[Kind::UserKey],
         ("POST", "/api/login" | "/api/auth/login" | "/api/auth/password") => &[Kind::Token],
         ("POST", "/api/keys/export") => &[Kind::Named],
+        ("GET", "/api/backup") => &[Kind::PasswordHash],
         _ => &[],
     }
 }

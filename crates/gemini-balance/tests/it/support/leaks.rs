@@ -6,11 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gemini_balance::admin::{self, Access};
-use gemini_balance::live::Seen;
+use gemini_balance::feed::Seen;
 use http::Method;
 
 use crate::support::canary::KEYS_MAX;
 use crate::support::{Canaries, Client, Gateway, Kind, Spoken};
+
+/// Answers that go on for as long as somebody listens.
+const STREAMS: [&str; 2] = ["/api/events", "/api/logs/sse"];
+/// The answer that is the whole database.
+const BACKUP: &str = "/api/backup";
 
 impl Gateway {
     /// Every secret that can be seen, with its place.
@@ -29,8 +34,13 @@ impl Gateway {
         for line in self.live_lines().await {
             search("the live log", line.as_bytes(), &[]);
         }
+        for event in self.events_told().await {
+            search("the events", event.as_bytes(), &[]);
+        }
         for (path, answer) in self.admin_pages().await {
-            search(&path, &answer, &[]);
+            // A backup holds the hash that it is a backup of.
+            let may_hold = if path == BACKUP { &[Kind::PasswordHash][..] } else { &[] };
+            search(&path, &answer, may_hold);
         }
         for (path, bytes) in files(self.directory.path()) {
             let may_hold = may_hold(&path);
@@ -42,12 +52,23 @@ impl Gateway {
     async fn live_lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         let Ok(mut watcher) = self.app().live.subscribe(None) else { return lines };
-        while let Ok(Some(Seen::Line(line))) =
+        while let Ok(Some(Seen::Item(line))) =
             tokio::time::timeout(Duration::ZERO, watcher.next()).await
         {
             lines.push(serde_json::to_string(&*line).unwrap());
         }
         lines
+    }
+
+    async fn events_told(&self) -> Vec<String> {
+        let mut told = Vec::new();
+        let Ok(mut watcher) = self.app().events.subscribe(Some(0)) else { return told };
+        while let Ok(Some(Seen::Item(event))) =
+            tokio::time::timeout(Duration::ZERO, watcher.next()).await
+        {
+            told.push(event.data.clone());
+        }
+        told
     }
 
     /// What an admin sees who looks at everything.
@@ -64,7 +85,7 @@ impl Gateway {
             let is_page = route.method() == Method::GET && route.access == Access::Admin;
             is_page && route.alias_of.is_none() && !route.path.contains('{')
         });
-        for path in looks.map(|route| route.path).filter(|path| !path.ends_with("/sse")) {
+        for path in looks.map(|route| route.path).filter(|path| !STREAMS.contains(path)) {
             pages.push((path.to_owned(), admin.get(path).await.body.to_vec()));
         }
         pages

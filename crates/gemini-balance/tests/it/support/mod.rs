@@ -8,6 +8,7 @@ mod form;
 mod gateway;
 pub(crate) mod leaks;
 mod metrics;
+pub(crate) mod page;
 mod pool;
 pub(crate) mod process;
 mod refusal;

@@ -1,0 +1,16 @@
+/** A page that every general test looks at. */
+export interface Stop {
+	name: string;
+	path: string;
+	/** Its heading, in English. */
+	heading: string | RegExp;
+	isPublic?: boolean;
+}
+
+/** Every page there is. Whoever adds a page adds it here: axe, widths and pictures follow. */
+export const PAGES: Stop[] = [
+	{ name: 'login', path: '/login', heading: 'Log in', isPublic: true },
+	{ name: 'overview', path: '/', heading: 'Overview' },
+	{ name: 'settings', path: '/settings', heading: 'Settings' },
+	{ name: 'not-found', path: '/settings/nothing-here', heading: 'There is no such page' }
+];

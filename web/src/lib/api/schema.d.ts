@@ -1,0 +1,2919 @@
+// Made by `npm run api` from the API document of the server. Never edited.
+
+export interface paths {
+    "/api/auth_keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists all user keys, by name. */
+        get: operations["list_user_keys"];
+        put?: never;
+        /** Makes a user key. Its secret is in this answer and never again. */
+        post: operations["create_user_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth_keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Changes a user key, at once and for every request that follows. */
+        put: operations["update_user_key"];
+        post?: never;
+        /** Deletes a user key. Its log rows keep its name; a new key of the same name begins without them. */
+        delete: operations["delete_user_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Logs in: the password against a token. Other fields of the form, such as a user name, are
+         *     ignored.
+         */
+        post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Logs out: the session of the token ends at once. */
+        post: operations["logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says who is logged in and until when. */
+        get: operations["me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sets another password. Every session ends; the answer begins a new one. */
+        post: operations["change_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists service keys. */
+        get: operations["list_service_keys"];
+        put?: never;
+        /**
+         * Adds service keys, all in one transaction. What is there already or is no key is left out and
+         *     told.
+         */
+        post: operations["add_service_keys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{key_identifier}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows one service key. */
+        get: operations["service_key"];
+        put?: never;
+        post?: never;
+        /** Deletes a service key with its secret. Requests that use it end undisturbed; its log rows stay. */
+        delete: operations["delete_service_key"];
+        options?: never;
+        head?: never;
+        /** Changes a service key. */
+        patch: operations["update_service_key"];
+        trace?: never;
+    };
+    "/api/keys/{key_identifier}/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Forgets everything that speaks against a service key and its project. A key that is switched
+         *     off stays so.
+         */
+        post: operations["reset_service_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{key_identifier}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tests a service key with a call that costs no quota. */
+        post: operations["test_service_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Does one thing to many service keys. */
+        post: operations["change_service_keys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Shows service keys in full, to move them elsewhere. The log tells of it. */
+        post: operations["export_service_keys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Forgets everything that speaks against any service key. */
+        post: operations["reset_service_keys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows all service keys in the shape of the Python version. */
+        get: operations["service_key_statuses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/logs/sse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Answers the live log as server-sent events: the kept lines, then each further one.
+         * @description The event `lagged` says how many lines the watcher was too slow for, as `{"missed": 24}`.
+         */
+        get: operations["watch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Describes all of `/api`. */
+        get: operations["document"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/request_logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists attempts, newest first. */
+        get: operations["list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/request_logs/{request_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Answers one request with all its attempts, in their order. */
+        get: operations["one"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/request_logs/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Answers attempts as a file, newest first. */
+        get: operations["export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/request_logs/values": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what the log knows, to choose filters from. */
+        get: operations["values"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows the settings in force and where each was written, without any secret. */
+        get: operations["settings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats/by_model": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what each model was used for, most attempts first. */
+        get: operations["by_model"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats/by_service_key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what each service key was used for, most attempts first. */
+        get: operations["by_service_key"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats/by_user_key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what each user key used, most attempts first. */
+        get: operations["by_user_key"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats/daily_usage_chart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Answers today's successful requests by service key and model. */
+        get: operations["daily_usage_chart"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats/daily_usage_heatmap": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Answers usage by day over the last 365 days: pairs of date and number, for days with any. */
+        get: operations["daily_usage_heatmap"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats/errors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists how often each kind of error occurred, the most frequent first. */
+        get: operations["errors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats/hourly-success-rate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Answers successes per attempt in percent, by hour of the day and model; `null` for an hour
+         *     without attempts.
+         */
+        get: operations["hourly_success_rate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Answers everything in a range of time, with how long it took. */
+        get: operations["overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats/success-rate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Answers successes per attempt in percent, by day and model; `null` for a day without attempts. */
+        get: operations["success_rate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what was used in each hour, day, week or month of a range, oldest first. */
+        get: operations["timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats/usage_stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Answers usage by period and model. */
+        get: operations["usage_stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats/week_hours": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what was used in each of the 168 hours of the week, over a range of time. */
+        get: operations["week_hours"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows how the gateway is doing. */
+        get: operations["system"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/version": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says which program and version is running. */
+        get: operations["version"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /** @description What became of the keys. */
+        AddedKeys: {
+            /** @description First and last characters of those that were added. */
+            details: string[];
+            /** @description The whole, in words. */
+            message: string;
+            /** @description What became of each line, in their order. */
+            results: components["schemas"]["LineResult"][];
+        };
+        /** @description How a key stands with one model. */
+        Bucket: {
+            /**
+             * Format: int32
+             * @description Upstream faults in a row.
+             */
+            failures: number;
+            /**
+             * Format: int32
+             * @description How many rests came in a row.
+             */
+            level: number;
+            /** @description The model. */
+            model: string;
+            /** @description `ready`, `cooling`, `exhausted_today`, `not_entitled`, `model_denied` or `proving`. */
+            state: string;
+            until?: components["schemas"]["Moment"] | null;
+        };
+        /**
+         * @description What can be done to many keys.
+         * @enum {string}
+         */
+        BulkAction: "reset" | "enable" | "disable" | "delete" | "test";
+        /** @description What became of one key. */
+        BulkKeyResult: {
+            /** @description The key. */
+            key_identifier: string;
+            /** @description What became of it. */
+            result: components["schemas"]["BulkResult"];
+            test?: components["schemas"]["Tested"] | null;
+        };
+        /** @description What to do, and to which keys. */
+        BulkOrder: {
+            /** @description What to do. */
+            action: components["schemas"]["BulkAction"];
+            filter?: components["schemas"]["KeyFilter"] | null;
+            /** @description The keys by name; or else `filter`. */
+            key_identifiers?: string[] | null;
+        };
+        /** @description What became of the keys. */
+        BulkOutcome: {
+            /** @description For how many it was done. */
+            done: number;
+            /** @description For how many it was not. */
+            failed: number;
+            /** @description What became of each, in the order in which they were named. */
+            results: components["schemas"]["BulkKeyResult"][];
+        };
+        /** @enum {string} */
+        BulkResult: "done" | "failed" | "not_found" | "unreadable";
+        /** @description Rows of numbers under common labels. */
+        ChartData_Option_f64: {
+            /** @description The rows, in the order of their labels. */
+            datasets: components["schemas"]["Dataset_Option"][];
+            /** @description One label per number of each row. */
+            labels: string[];
+        };
+        /** @description Rows of numbers under common labels. */
+        ChartData_u64: {
+            /** @description The rows, in the order of their labels. */
+            datasets: components["schemas"]["Dataset_u64"][];
+            /** @description One label per number of each row. */
+            labels: string[];
+        };
+        /** @description What is stored. */
+        Database: {
+            /**
+             * Format: int64
+             * @description Size of the database file.
+             */
+            file_bytes: number;
+            /**
+             * Format: int64
+             * @description The part of it that is free for use.
+             */
+            free_bytes: number;
+            /**
+             * Format: int64
+             * @description Rows of the request log.
+             */
+            log_rows: number;
+            newest_log_at?: components["schemas"]["Moment"] | null;
+            oldest_log_at?: components["schemas"]["Moment"] | null;
+            /**
+             * Format: int64
+             * @description Service keys.
+             */
+            service_keys: number;
+            /**
+             * Format: int64
+             * @description User keys.
+             */
+            user_keys: number;
+        };
+        /** @description One row of a chart. */
+        Dataset_Option: {
+            /** @description Its numbers. */
+            data: (null | number)[];
+            /** @description What the row is about: a model. */
+            label: string;
+        };
+        /** @description One row of a chart. */
+        Dataset_u64: {
+            /** @description Its numbers. */
+            data: number[];
+            /** @description What the row is about: a model. */
+            label: string;
+        };
+        /** @description A sentence, or the list of what was not understood. */
+        Detail: string | components["schemas"]["Problem"][];
+        /** @description The body of every refusal. */
+        ErrorBody: {
+            /** @description What is wrong and what to do about it. */
+            detail: components["schemas"]["Detail"];
+            error: components["schemas"]["ErrorCode"];
+            /** @description Names the call in the log. */
+            request_id: string;
+        };
+        /** @description The part of a refusal for programs. */
+        ErrorCode: {
+            /** @description A stable word for the kind of error. */
+            code: string;
+        };
+        /** @description How often one kind of error occurred. */
+        ErrorCount: {
+            /**
+             * Format: int64
+             * @description Attempts that ended with it.
+             */
+            attempts: number;
+            /** @description The kind of error. */
+            error_kind: string;
+            /**
+             * Format: int64
+             * @description Requests that ended with it.
+             */
+            requests: number;
+        };
+        /** @description Service keys in full. */
+        Exported: {
+            /** @description The keys that could be decrypted. */
+            keys: components["schemas"]["ExportedKey"][];
+        };
+        /** @description A service key in full. */
+        ExportedKey: {
+            /** @description The key itself. */
+            api_key: string;
+            /** @description Whether it is switched on. */
+            enabled: boolean;
+            /** @description Its name. */
+            key_identifier: string;
+            /** @description The admin's note. */
+            note: string;
+            /** @description The label of its project. */
+            project: string;
+            /** @description The admin's tags. */
+            tags: string[];
+            /**
+             * Format: int64
+             * @description Its tier.
+             */
+            tier: number;
+        };
+        /** @description Which keys, and the proof that it is still the admin who asks. */
+        ExportOrder: {
+            filter?: components["schemas"]["KeyFilter"] | null;
+            /** @description The keys by name; or else `filter`. */
+            key_identifiers?: string[] | null;
+            /** @description The admin's password. */
+            password: string;
+        };
+        /** @description How one part is. */
+        Health: {
+            /** @description What is wrong and what to do; empty if nothing is. */
+            detail: string;
+            /** @description Whether it does its work. */
+            is_ok: boolean;
+            /** @description The part. */
+            part: string;
+        };
+        /** @description The way of request log rows into the database. */
+        JournalCounts: {
+            /**
+             * Format: int64
+             * @description Rows that were lost since the start.
+             */
+            dropped: number;
+            /**
+             * Format: int64
+             * @description Rows that wait to be written.
+             */
+            waiting: number;
+        };
+        /** @description What was done to one key. */
+        KeyDone: {
+            /** @description The key. */
+            key_identifier: string;
+            /** @description The fact in words. */
+            message: string;
+        };
+        /** @description Keys that fulfil everything that is given; all of them, if nothing is. */
+        KeyFilter: {
+            /** @description Whether they are switched on. */
+            enabled?: boolean | null;
+            /** @description The project's label; empty for keys that are alone. */
+            project?: string | null;
+            /** @description A text within identifier, brief, note, project or a tag; case does not matter. */
+            q?: string | null;
+            state?: components["schemas"]["KeyStateFilter"] | null;
+            /** @description One of the tags. */
+            tag?: string | null;
+            /**
+             * Format: int32
+             * @description The tier.
+             */
+            tier?: number | null;
+        };
+        /** @description What was done to all keys. */
+        KeysDone: {
+            /** @description Always empty. */
+            details: string[];
+            /** @description The fact in words. */
+            message: string;
+        };
+        /**
+         * @description The state of a service key.
+         * @enum {string}
+         */
+        KeyState: "active" | "invalid" | "suspended" | "no_credit" | "disabled" | "unreadable";
+        /**
+         * @description How a key stands: one of its states, or something beside it.
+         * @enum {string}
+         */
+        KeyStateFilter: "active" | "invalid" | "suspended" | "no_credit" | "disabled" | "unreadable" | "resting" | "in_use";
+        /** @description One key. */
+        KeyStatus: {
+            /**
+             * Format: int32
+             * @description Rests in a row.
+             */
+            cool_down_entry_count: number;
+            /**
+             * Format: double
+             * @description Until it is wholly back; nought if only an admin brings it back.
+             */
+            cool_down_seconds_remaining: number;
+            /**
+             * Format: int64
+             * @description How long the last of them was meant to be.
+             */
+            current_cool_down_seconds: number;
+            /**
+             * Format: int32
+             * @description Upstream faults in a row.
+             */
+            failure_count: number;
+            /** @description First and last characters of the key. */
+            key_brief: string;
+            /** @description Names the key. */
+            key_identifier: string;
+            /** @description Its state. */
+            status: components["schemas"]["KeyStatusWord"];
+        };
+        /** @description All keys and how many are in which state. */
+        KeyStatuses: {
+            /** @description Keys that are free. */
+            available_keys_count: number;
+            /** @description Keys that rest or may not serve. */
+            cooled_down_keys_count: number;
+            /** @description Keys that serve a request at this moment. */
+            in_use_keys_count: number;
+            /** @description The keys: first those that serve, and of them first those in use. */
+            keys: components["schemas"]["KeyStatus"][];
+            /** @description All keys. */
+            total_keys_count: number;
+        };
+        /** @enum {string} */
+        KeyStatusWord: "active" | "in_use" | "cooling_down";
+        /** @description What is to become different; what is absent stays. */
+        KeyUpdate: {
+            /** @description Switches the key on or off. */
+            enabled?: boolean | null;
+            /** @description Another note. */
+            note?: string | null;
+            /** @description Another project; empty for none. */
+            project?: string | null;
+            /** @description Other tags. */
+            tags?: string[] | null;
+            /**
+             * Format: int32
+             * @description Another tier.
+             */
+            tier?: number | null;
+        };
+        /** @description What the log knows, to choose a filter from. Each list in the order of the alphabet. */
+        KnownValues: {
+            /** @description Protocols of callers. */
+            dialects: string[];
+            /** @description Kinds of errors that occurred. */
+            error_kinds: string[];
+            /** @description Models that were asked for. */
+            models: string[];
+            /** @description What was asked of models. */
+            operations: string[];
+            /** @description HTTP statuses that occurred. */
+            statuses: number[];
+        };
+        /** @description What became of one line. */
+        LineResult: {
+            /** @description Its first and last characters. */
+            brief: string;
+            /** @description Its name in the API. */
+            key_identifier: string;
+            /** @enum {string} */
+            result: "added";
+        } | {
+            /** @description Its first and last characters. */
+            brief: string;
+            /** @description The name of the key that is there. */
+            key_identifier: string;
+            /** @enum {string} */
+            result: "duplicate";
+        } | {
+            /** @description Why. */
+            reason: string;
+            /** @enum {string} */
+            result: "invalid";
+        };
+        /** @description The admin's password. Other fields, above all a user name, are accepted and ignored. */
+        LoginForm: {
+            /** @description The admin's password. */
+            password: string;
+        };
+        /** @description Who is logged in. */
+        Me: {
+            /** @description When it ends by itself. */
+            expires_at: components["schemas"]["Moment"];
+            /** @description When the session began. */
+            logged_in_at: components["schemas"]["Moment"];
+            /** @description Always `admin`. */
+            username: string;
+        };
+        /** @description What one model was used for. */
+        ModelUsage: components["schemas"]["Usage"] & {
+            /** @description Time to the first byte of successful requests. */
+            first_byte: components["schemas"]["Percentiles"];
+            /** @description Time to the end of successful requests. */
+            latency: components["schemas"]["Percentiles"];
+            /** @description The model. */
+            model: string;
+        };
+        /** Format: date-time */
+        Moment: string;
+        /** @description Keys to be added, and what they have in common. */
+        NewKeys: {
+            /** @description The keys. One entry may hold several, one on each line. */
+            api_keys: string[];
+            /** @description A note for the admin. */
+            note?: string;
+            /** @description The label of the project whose quota they share; if absent, each is alone. */
+            project?: string;
+            /** @description Words to find them by. */
+            tags?: string[];
+            /**
+             * Format: int32
+             * @description Keys of a lower tier serve first.
+             */
+            tier?: number;
+        };
+        /** @description A user key to be made. */
+        NewUserKey: {
+            /** @description Its name. */
+            alias: string;
+            /** @description From when on it no longer lets anybody in; never, if absent. */
+            expires_at?: string | null;
+            /** @description A note for the admin. */
+            note?: string;
+        };
+        /** @description One request. */
+        OneRequest: {
+            /** @description Its attempts, in their order. */
+            attempts: components["schemas"]["RequestLog"][];
+            /** @description Names it, in 32 hexadecimal digits. */
+            request_id: string;
+        };
+        /** @description Everything in a time range. */
+        Overview: components["schemas"]["Usage"] & {
+            /** @description Time to the first byte of successful requests, by the attempt that succeeded. */
+            first_byte: components["schemas"]["Percentiles"];
+            /** @description Time to the end of successful requests, by the attempt that succeeded. */
+            latency: components["schemas"]["Percentiles"];
+        };
+        /** @description Another password. */
+        PasswordChange: {
+            /** @description The password so far. */
+            current_password: string;
+            /** @description The password from now on, at least eight characters. */
+            new_password: string;
+        };
+        /** @description How long successful requests took. */
+        Percentiles: {
+            /**
+             * Format: int32
+             * @description Half took at most this long.
+             */
+            p50_ms?: number | null;
+            /**
+             * Format: int32
+             * @description Nine of ten took at most this long.
+             */
+            p90_ms?: number | null;
+            /**
+             * Format: int32
+             * @description All but one in a hundred took at most this long.
+             */
+            p99_ms?: number | null;
+        };
+        /** @description One period of a timeline. */
+        Point: {
+            /** @description `2026-11-22T13:00+05:30`, `2026-11-22`, `2026-46`, `2026-11`. */
+            label: string;
+            /**
+             * Format: int64
+             * @description When the period, as far as it is in the range, begins, in ms since the epoch.
+             */
+            start_ms: number;
+            usage?: components["schemas"]["Usage"] | null;
+        };
+        /** @description One mistake in a request. */
+        Problem: {
+            /**
+             * @description What stood there. Of a body and of an unknown parameter never more than `null`: they may hold
+             *     a secret.
+             */
+            input: unknown;
+            /** @description Where it is: `body` or `query`, then names and indices. */
+            loc: components["schemas"]["Step"][];
+            /** @description What is wrong, in words. */
+            msg: string;
+            /** @description A word for the kind of mistake. */
+            type: string;
+        };
+        /** @description One attempt. */
+        RequestLog: {
+            /**
+             * Format: int32
+             * @description The number of the attempt in its request, from 1 on.
+             */
+            attempt: number;
+            /** @description The name of the user key, also when it is deleted. */
+            auth_key_alias?: string | null;
+            /**
+             * Format: int64
+             * @description Size of the question's body.
+             */
+            bytes_in: number;
+            /**
+             * Format: int64
+             * @description Size of the answer's body.
+             */
+            bytes_out: number;
+            /**
+             * Format: int32
+             * @description Tokens of the question that the upstream knew already.
+             */
+            cached_tokens?: number | null;
+            /**
+             * Format: int32
+             * @description Tokens of the answer.
+             */
+            completion_tokens?: number | null;
+            /** @description The caller's protocol. */
+            dialect: string;
+            /**
+             * Format: int32
+             * @description Time to the end.
+             */
+            duration_ms: number;
+            /** @description What went wrong. */
+            error_type?: string | null;
+            /**
+             * Format: int32
+             * @description Time to the first byte of the answer.
+             */
+            first_byte_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Names the row.
+             */
+            id: number;
+            /** @description Whether this was the last attempt of its request. */
+            is_final: boolean;
+            /** @description Whether the answer was asked for as a stream. */
+            is_stream: boolean;
+            /** @description Whether the attempt succeeded. */
+            is_success: boolean;
+            /** @description What people see of the service key, also when it is deleted. */
+            key_brief?: string | null;
+            /** @description The identifier of the service key, also when it is deleted. */
+            key_identifier?: string | null;
+            /** @description The model that was asked for. */
+            model_name: string;
+            /** @description What was asked of the model. */
+            operation: string;
+            /**
+             * Format: int32
+             * @description Tokens of the question.
+             */
+            prompt_tokens?: number | null;
+            /** @description Shared by all attempts of one request. */
+            request_id: string;
+            /** @description When the attempt ended: what the list is ordered and filtered by. It began `duration_ms` before. */
+            request_time: string;
+            /**
+             * Format: int64
+             * @description The key that was tried.
+             */
+            service_key_id?: number | null;
+            /**
+             * Format: int32
+             * @description The HTTP status, if there was one.
+             */
+            status?: number | null;
+            /**
+             * Format: int32
+             * @description Tokens of thinking.
+             */
+            thinking_tokens?: number | null;
+            /**
+             * Format: int32
+             * @description All tokens.
+             */
+            total_tokens?: number | null;
+            /**
+             * Format: int64
+             * @description Who asked.
+             */
+            user_key_id?: number | null;
+        };
+        /** @description Some attempts. */
+        RequestLogs: {
+            /** @description The attempts, newest first. */
+            logs: components["schemas"]["RequestLog"][];
+            /**
+             * @description Where to go on; null at the end. Rare combinations of filters are searched for in steps:
+             *     then a page may hold fewer rows than asked for, or none, and still not be the last.
+             */
+            next_cursor?: string | null;
+            /** @description When the oldest and the newest attempt of the whole log ended; null from a cursor on. */
+            request_time_range?: string[] | null;
+            /**
+             * Format: int64
+             * @description Attempts in the range of time; null beside other filters and from a cursor on.
+             */
+            total?: number | null;
+        };
+        /** @description How long the request log is kept. */
+        Retention: {
+            /**
+             * Format: int64
+             * @description Bytes; nought for any number.
+             */
+            log_bytes_max: number;
+            /**
+             * Format: int32
+             * @description Days; nought for ever.
+             */
+            log_days: number;
+        };
+        /** @description A service key. */
+        ServiceKey: {
+            /** @description The models for which it rests or counts something. */
+            buckets: components["schemas"]["Bucket"][];
+            /** @description When it was added. */
+            created_at: components["schemas"]["Moment"];
+            /** @description False if an admin has switched it off. */
+            enabled: boolean;
+            /**
+             * Format: int32
+             * @description Requests that use it at this moment.
+             */
+            in_use: number;
+            /** @description First and last characters of the key. */
+            key_brief: string;
+            /** @description Names the key in paths and in the log. */
+            key_identifier: string;
+            last_used_at?: components["schemas"]["Moment"] | null;
+            next_probe_at?: components["schemas"]["Moment"] | null;
+            no_credit_until?: components["schemas"]["Moment"] | null;
+            /** @description A note of the admin. */
+            note: string;
+            /** @description The label of the project whose quota it shares; empty if it is alone. */
+            project: string;
+            /** @description The upstream's words for why it may not. */
+            reason: string;
+            since?: components["schemas"]["Moment"] | null;
+            /** @description Whether it may serve, and why not. */
+            state: components["schemas"]["KeyState"];
+            /** @description Words of the admin to find it by. */
+            tags: string[];
+            /**
+             * Format: int64
+             * @description Keys of a lower tier serve first.
+             */
+            tier: number;
+        };
+        /** @description Service keys by state. */
+        ServiceKeyCounts: {
+            active: number;
+            disabled: number;
+            in_use: number;
+            invalid: number;
+            no_credit: number;
+            /** @description Active keys that rest for a model at least. */
+            resting: number;
+            suspended: number;
+            total: number;
+        };
+        /** @description A page of service keys. */
+        ServiceKeyPage: {
+            /** @description The keys. */
+            keys: components["schemas"]["ServiceKey"][];
+            /** @description How many there are on all pages. */
+            total: number;
+        };
+        /** @description What one service key was used for. */
+        ServiceKeyUsage: components["schemas"]["Usage"] & {
+            /** @description What people see of it, also when it is deleted. */
+            key_brief?: string | null;
+            /** @description Its identifier, also when it is deleted. */
+            key_identifier?: string | null;
+            /**
+             * Format: int64
+             * @description The service key; `None` for attempts that came to none.
+             */
+            service_key_id?: number | null;
+        };
+        /** @description A setting in force. Secrets are replaced. */
+        Setting: {
+            /** @description Other names that work. */
+            aliases: string[];
+            /** @description What holds when nothing is written; empty for nothing. */
+            default: string;
+            /** @description What it means. */
+            doc: string;
+            /** @description What may be written. */
+            form: string;
+            /** @description Its name in the environment; in the file the same in lower case. */
+            name: string;
+            /** @description The heading it stands under. */
+            section: string;
+            /** @description Where that was written: `environment`, `dot_env`, `file` or `default`. */
+            source: string;
+            /** @description What holds here. */
+            value: string;
+        };
+        /** @description The settings in force. */
+        Settings: {
+            /** @description What is set and has no effect. */
+            notices: string[];
+            /** @description Each setting, in the order of the documentation. */
+            settings: components["schemas"]["Setting"][];
+        };
+        /** @description One step on the way to a mistake. */
+        Step: string | number;
+        /** @description Sums over attempts. */
+        Sums: {
+            /**
+             * Format: int64
+             * @description Tries with one key each.
+             */
+            attempts: number;
+            /**
+             * Format: int64
+             * @description Those tokens of the questions that the upstream knew already.
+             */
+            cached_tokens: number;
+            /**
+             * Format: int64
+             * @description Tokens of the answers.
+             */
+            completion_tokens: number;
+            /**
+             * Format: int64
+             * @description Tokens of the questions.
+             */
+            prompt_tokens: number;
+            /**
+             * Format: int64
+             * @description Requests: attempts that were the last of theirs.
+             */
+            requests: number;
+            /**
+             * Format: int64
+             * @description Attempts, and thereby requests, that succeeded.
+             */
+            successes: number;
+            /**
+             * Format: int64
+             * @description Tokens of thinking.
+             */
+            thinking_tokens: number;
+            /**
+             * Format: int64
+             * @description All tokens.
+             */
+            total_tokens: number;
+        };
+        /** @description How the gateway is doing. */
+        System: {
+            database: components["schemas"]["Database"];
+            /** @description How each part of it is. */
+            health: components["schemas"]["Health"][];
+            journal: components["schemas"]["JournalCounts"];
+            retention: components["schemas"]["Retention"];
+            service_keys: components["schemas"]["ServiceKeyCounts"];
+            /** @description When the process started. */
+            started_at: components["schemas"]["Moment"];
+            traffic: components["schemas"]["Traffic"];
+            /**
+             * Format: int64
+             * @description For how long it has been running, in ms.
+             */
+            uptime_ms: number;
+            /** @description The version of the program. */
+            version: string;
+        };
+        /** @description What a test has shown. */
+        Tested: {
+            /**
+             * Format: int64
+             * @description How long it took, in ms.
+             */
+            duration_ms: number;
+            /** @description A stable word for what went wrong. */
+            error?: string | null;
+            /** @description Whether the upstream let the key in. */
+            is_ok: boolean;
+            /** @description The upstream's words. */
+            message?: string | null;
+            /**
+             * Format: int32
+             * @description The upstream's status; `null` without an answer.
+             */
+            status?: number | null;
+        };
+        /** @description A test and the key afterwards. */
+        TestedKey: components["schemas"]["Tested"] & {
+            /** @description The key. */
+            key_identifier: string;
+            /** @description Its state after the test. */
+            state: components["schemas"]["KeyState"];
+        };
+        /** @description A session that has begun. The same token is set as an HttpOnly cookie. */
+        Token: {
+            /** @description To be sent as `Authorization: Bearer`. */
+            access_token: string;
+            /**
+             * Format: int64
+             * @description How long it counts, in seconds.
+             */
+            expires_in: number;
+            /** @description Always `bearer`. */
+            token_type: string;
+        };
+        /** @description What is under way. */
+        Traffic: {
+            /** @description Connections of callers. */
+            connections: number;
+            /**
+             * Format: int64
+             * @description Requests that are served.
+             */
+            requests: number;
+            /** @description Requests that wait for a service key. */
+            waiting_for_key: number;
+            /** @description Requests that wait for a place. */
+            waiting_for_place: number;
+        };
+        /** @description Sums and what follows from them. */
+        Usage: components["schemas"]["Sums"] & {
+            /**
+             * Format: double
+             * @description Successes per attempt, in percent; `None` without attempts.
+             */
+            success_rate?: number | null;
+        };
+        /** @description A user key. */
+        UserKey: {
+            /** @description Its name. */
+            alias: string;
+            /** @description First and last characters of the key; the whole key in the answer that makes it. */
+            api_key: string;
+            /**
+             * Format: int64
+             * @description Requests made with it.
+             */
+            call_count: number;
+            /** @description When it was made. */
+            created_at: components["schemas"]["Moment"];
+            /** @description Whether it lets anybody in. */
+            enabled: boolean;
+            expires_at?: components["schemas"]["Moment"] | null;
+            /**
+             * Format: int64
+             * @description Names the key in paths and in the log.
+             */
+            id: number;
+            last_used_at?: components["schemas"]["Moment"] | null;
+            /** @description A note of the admin. */
+            note: string;
+            /**
+             * Format: int64
+             * @description Tokens that its requests have cost.
+             */
+            tokens: number;
+        };
+        /** @description What is to become different; what is absent stays. */
+        UserKeyUpdate: {
+            /** @description Another name. */
+            alias?: string | null;
+            /** @description Lets the key in or shuts it out. */
+            enabled?: boolean | null;
+            /**
+             * Format: date-time
+             * @description Another end; `null` for none.
+             */
+            expires_at?: string | null;
+            /** @description Another note. */
+            note?: string | null;
+        };
+        /** @description What one user key used. */
+        UserKeyUsage: components["schemas"]["Usage"] & {
+            /** @description Its name, also when it is deleted. */
+            name?: string | null;
+            /**
+             * Format: int64
+             * @description The user key; `None` for attempts without one.
+             */
+            user_key_id?: number | null;
+        };
+        /** @description What is running. */
+        Version: {
+            /** @description The name of the program. */
+            name: string;
+            /** @description Its version. */
+            version: string;
+        };
+        /** @description One hour of the week. */
+        WeekHour: {
+            /**
+             * Format: int32
+             * @description From 0 to 23.
+             */
+            hour: number;
+            usage?: components["schemas"]["Usage"] | null;
+            /**
+             * Format: int32
+             * @description From 1, Monday, to 7, Sunday.
+             */
+            weekday: number;
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    list_user_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All user keys */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserKey"][];
+                };
+            };
+        };
+    };
+    create_user_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewUserKey"];
+            };
+        };
+        responses: {
+            /** @description The key, in full */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserKey"];
+                };
+            };
+            /** @description Another key has this name */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The name will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_user_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the key, or the key itself */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserKeyUpdate"];
+            };
+        };
+        responses: {
+            /** @description What the key has become */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserKey"];
+                };
+            };
+            /** @description There is no such key */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Another key has this name */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A value will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_user_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the key, or the key itself */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key is deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is no such key */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LoginForm"];
+                "application/x-www-form-urlencoded": components["schemas"]["LoginForm"];
+                "multipart/form-data": components["schemas"]["LoginForm"];
+            };
+        };
+        responses: {
+            /** @description A session has begun */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Token"];
+                };
+            };
+            /** @description The password is wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The password is missing */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many attempts: wait as `Retry-After` says */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session has ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description The password is set, a new session has begun */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Token"];
+                };
+            };
+            /** @description The current password is wrong */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The password is set in the configuration */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The new password will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_service_keys: {
+        parameters: {
+            query?: {
+                /** @description Whether they are switched on. */
+                enabled?: boolean;
+                /** @description Keys per page. */
+                limit?: number;
+                /** @description Keys before the page. */
+                offset?: number;
+                /** @description The project's label; empty for keys that are alone. */
+                project?: string;
+                /** @description A text within identifier, brief, note, project or a tag; case does not matter. */
+                q?: string;
+                /** @description What they are sorted by; with a minus sign in front, the other way round. */
+                sort?: "created_at" | "-created_at" | "last_used_at" | "-last_used_at" | "state" | "-state" | "project" | "-project" | "tier" | "-tier";
+                /** @description How the keys stand. */
+                state?: "active" | "invalid" | "suspended" | "no_credit" | "disabled" | "unreadable" | "resting" | "in_use";
+                /** @description One of the tags. */
+                tag?: string;
+                /** @description The tier. */
+                tier?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of keys */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceKeyPage"];
+                };
+            };
+            /** @description A parameter will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    add_service_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKeys"];
+            };
+        };
+        responses: {
+            /** @description What became of each line */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddedKeys"];
+                };
+            };
+            /** @description The list cannot be read */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    service_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key's identifier */
+                key_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceKey"];
+                };
+            };
+            /** @description There is no such key */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_service_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key's identifier */
+                key_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key is deleted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyDone"];
+                };
+            };
+            /** @description There is no such key */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_service_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key's identifier */
+                key_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyUpdate"];
+            };
+        };
+        responses: {
+            /** @description What the key has become */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceKey"];
+                };
+            };
+            /** @description There is no such key */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A value will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    reset_service_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key's identifier */
+                key_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key is as good as new */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyDone"];
+                };
+            };
+            /** @description There is no such key */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key cannot be decrypted */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    test_service_key: {
+        parameters: {
+            query?: {
+                /** @description The model whose tokens the upstream shall count; if absent, it is asked for its models. */
+                model?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The key's identifier */
+                key_identifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the test has shown */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestedKey"];
+                };
+            };
+            /** @description There is no such key */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The key cannot be decrypted */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change_service_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkOrder"];
+            };
+        };
+        responses: {
+            /** @description What became of each key */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOutcome"];
+                };
+            };
+            /** @description The order cannot be understood */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    export_service_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportOrder"];
+            };
+        };
+        responses: {
+            /** @description The keys in full */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exported"];
+                };
+            };
+            /** @description The password is wrong */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The order cannot be understood */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many attempts: wait as `Retry-After` says */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    reset_service_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All keys are as good as new */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeysDone"];
+                };
+            };
+        };
+    };
+    service_key_statuses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All keys */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyStatuses"];
+                };
+            };
+        };
+    };
+    watch: {
+        parameters: {
+            query?: {
+                /** @description The form of each line. */
+                format?: "text" | "json";
+                /** @description Goes on after this event, for clients that cannot send the header. */
+                last_event_id?: number;
+                /** @description Lines at least this grave; all if absent. */
+                level?: "error" | "warning" | "info" | "debug" | "trace";
+                /** @description Lines that contain exactly this text. */
+                q?: string;
+            };
+            header?: {
+                /** @description Go on after this event; counts before the parameter */
+                "last-event-id"?: number | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The events */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description A parameter is unknown or will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many are watching */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    document: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description This document */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: {
+                /** @description Goes on where the page that answered this `next_cursor` ended. */
+                cursor?: string;
+                /** @description With exactly this kind of error. */
+                error_type?: string;
+                /** @description The last attempts of requests only, or the others only. */
+                is_final?: boolean;
+                /** @description Streams only, or whole answers only. */
+                is_stream?: boolean;
+                /** @description Successes only, or failures only. */
+                is_success?: boolean;
+                /** @description With the service key of this identifier. */
+                key_identifier?: string;
+                /** @description Rows at most. */
+                limit?: number & Record<string, never>;
+                /** @description For exactly this model. */
+                model_name?: string;
+                /** @description Rows to skip. Only beside filters of time; follow `next_cursor` otherwise. */
+                offset?: number;
+                /** @description Of this request, in up to 32 hexadecimal digits. */
+                request_id?: string;
+                /** @description Ended at this time or earlier, in the same forms. */
+                request_time_end?: string;
+                /** @description Ended at this time or later: ISO 8601 (UTC if without a zone), or a number of seconds or milliseconds since 1970. */
+                request_time_start?: string;
+                /** @description With this service key. */
+                service_key_id?: number;
+                /** @description With this HTTP status. */
+                status?: number;
+                /** @description By this user key. */
+                user_key_id?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Some attempts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestLogs"];
+                };
+            };
+            /** @description A parameter is unknown or will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    one: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Up to 32 hexadecimal digits */
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OneRequest"];
+                };
+            };
+            /** @description The log does not have it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    export: {
+        parameters: {
+            query?: {
+                /** @description Goes on where the page that answered this `next_cursor` ended. */
+                cursor?: string;
+                /** @description With exactly this kind of error. */
+                error_type?: string;
+                /** @description The kind of file. */
+                format?: "csv" | "jsonl";
+                /** @description The last attempts of requests only, or the others only. */
+                is_final?: boolean;
+                /** @description Streams only, or whole answers only. */
+                is_stream?: boolean;
+                /** @description Successes only, or failures only. */
+                is_success?: boolean;
+                /** @description With the service key of this identifier. */
+                key_identifier?: string;
+                /** @description Rows at most; all of them if absent. */
+                limit?: number;
+                /** @description For exactly this model. */
+                model_name?: string;
+                /** @description Of this request, in up to 32 hexadecimal digits. */
+                request_id?: string;
+                /** @description Ended at this time or earlier, in the same forms. */
+                request_time_end?: string;
+                /** @description Ended at this time or later: ISO 8601 (UTC if without a zone), or a number of seconds or milliseconds since 1970. */
+                request_time_start?: string;
+                /** @description With this service key. */
+                service_key_id?: number;
+                /** @description With this HTTP status. */
+                status?: number;
+                /** @description By this user key. */
+                user_key_id?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description A parameter is unknown or will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    values: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The known values */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KnownValues"];
+                };
+            };
+        };
+    };
+    settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The settings */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
+                };
+            };
+        };
+    };
+    by_model: {
+        parameters: {
+            query?: {
+                /** @description Its start: ISO 8601 (UTC if without a zone), or a number of seconds or milliseconds since 1970; a day before its end if absent. */
+                from?: string;
+                /** @description Entries at most. */
+                limit?: number & Record<string, never>;
+                /** @description The first moment after it, in the same forms; now if absent. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One entry per model */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelUsage"][];
+                };
+            };
+            /** @description A parameter is unknown or will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    by_service_key: {
+        parameters: {
+            query?: {
+                /** @description Its start: ISO 8601 (UTC if without a zone), or a number of seconds or milliseconds since 1970; a day before its end if absent. */
+                from?: string;
+                /** @description Entries at most. */
+                limit?: number & Record<string, never>;
+                /** @description The first moment after it, in the same forms; now if absent. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One entry per service key */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceKeyUsage"][];
+                };
+            };
+            /** @description A parameter is unknown or will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    by_user_key: {
+        parameters: {
+            query?: {
+                /** @description Its start: ISO 8601 (UTC if without a zone), or a number of seconds or milliseconds since 1970; a day before its end if absent. */
+                from?: string;
+                /** @description Entries at most. */
+                limit?: number & Record<string, never>;
+                /** @description The first moment after it, in the same forms; now if absent. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One entry per user key */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserKeyUsage"][];
+                };
+            };
+            /** @description A parameter is unknown or will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    daily_usage_chart: {
+        parameters: {
+            query?: {
+                /** @description An IANA time zone. */
+                timezone_str?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A label per service key, a row per model */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChartData_u64"];
+                };
+            };
+            /** @description A parameter is unknown or will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    daily_usage_heatmap: {
+        parameters: {
+            query: {
+                /** @description An IANA time zone. */
+                timezone_str?: string;
+                /** @description What is counted. */
+                type: "requests" | "tokens";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Pairs of date and number */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": [
+                        string,
+                        number
+                    ][];
+                };
+            };
+            /** @description A parameter is unknown or will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    errors: {
+        parameters: {
+            query?: {
+                /** @description Its start: ISO 8601 (UTC if without a zone), or a number of seconds or milliseconds since 1970; a day before its end if absent. */
+                from?: string;
+                /** @description The first moment after it, in the same forms; now if absent. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One entry per kind of error */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorCount"][];
+                };
+            };
+            /** @description A parameter is unknown or will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    hourly_success_rate: {
+        parameters: {
+            query?: {
+                /** @description How many days. */
+                days?: number & Record<string, never>;
+                /** @description An IANA time zone. */
+                timezone?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Labels from 00 to 23, a row per model */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChartData_Option_f64"];
+                };
+            };
+            /** @description A parameter is unknown or will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    overview: {
+        parameters: {
+            query?: {
+                /** @description Its start: ISO 8601 (UTC if without a zone), or a number of seconds or milliseconds since 1970; a day before its end if absent. */
+                from?: string;
+                /** @description The first moment after it, in the same forms; now if absent. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sums */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description A parameter is unknown or will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    success_rate: {
+        parameters: {
+            query?: {
+                /** @description How many days. */
+                days?: number & Record<string, never>;
+                /** @description An IANA time zone. */
+                timezone_str?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A label per day, a row per model */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChartData_Option_f64"];
+                };
+            };
+            /** @description A parameter is unknown or will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    timeline: {
+        parameters: {
+            query?: {
+                /** @description Its start: ISO 8601 (UTC if without a zone), or a number of seconds or milliseconds since 1970; a day before its end if absent. */
+                from?: string;
+                /** @description The length of a period; one that suits the range if absent. */
+                step?: "hour" | "day" | "week" | "month";
+                /** @description The IANA time zone whose clock and calendar count. */
+                timezone?: string;
+                /** @description The first moment after it, in the same forms; now if absent. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One entry per period */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Point"][];
+                };
+            };
+            /** @description A parameter is unknown or will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    usage_stats: {
+        parameters: {
+            query: {
+                /** @description How many periods, at most 1000. */
+                num_periods?: number;
+                /** @description By how many periods the last one is moved; negative into the past. */
+                offset?: number;
+                /** @description An IANA time zone. */
+                timezone_str?: string;
+                /** @description What is counted. */
+                type: "requests" | "tokens";
+                /** @description The length of a period. */
+                unit?: ("day" | "week" | "month") & Record<string, never>;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A label per period, a row per model */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChartData_u64"];
+                };
+            };
+            /** @description A parameter is unknown or will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    week_hours: {
+        parameters: {
+            query?: {
+                /** @description Its start: ISO 8601 (UTC if without a zone), or a number of seconds or milliseconds since 1970; a day before its end if absent. */
+                from?: string;
+                /** @description The IANA time zone whose clock and calendar count. */
+                timezone?: string;
+                /** @description The first moment after it, in the same forms; now if absent. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description 168 entries, from Monday 00 on */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WeekHour"][];
+                };
+            };
+            /** @description A parameter is unknown or will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    system: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Size, health and traffic */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["System"];
+                };
+            };
+        };
+    };
+    version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Name and version */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Version"];
+                };
+            };
+        };
+    };
+}

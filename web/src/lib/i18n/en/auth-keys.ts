@@ -1,0 +1,4 @@
+/** Texts of the page /auth-keys. */
+export const authKeys = {
+	title: 'User keys'
+};

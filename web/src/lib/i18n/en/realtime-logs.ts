@@ -1,0 +1,4 @@
+/** Texts of the page /realtime-logs. */
+export const realtimeLogs = {
+	title: 'Live log'
+};

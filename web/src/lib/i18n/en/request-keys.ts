@@ -1,0 +1,4 @@
+/** Texts of the page /request-keys. */
+export const requestKeys = {
+	title: 'Service keys'
+};

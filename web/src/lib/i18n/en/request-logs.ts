@@ -1,0 +1,4 @@
+/** Texts of the page /request-logs. */
+export const requestLogs = {
+	title: 'Request logs'
+};

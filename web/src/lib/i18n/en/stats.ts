@@ -1,0 +1,4 @@
+/** Texts of the page /stats. */
+export const stats = {
+	title: 'Statistics'
+};

@@ -1,0 +1,5 @@
+import type { requestLogs as english } from '../en/request-logs';
+
+export const requestLogs: typeof english = {
+	title: '请求日志'
+};

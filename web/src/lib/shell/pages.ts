@@ -1,0 +1,54 @@
+import ChartColumn from '@lucide/svelte/icons/chart-column';
+import Gauge from '@lucide/svelte/icons/gauge';
+import KeyRound from '@lucide/svelte/icons/key-round';
+import ScrollText from '@lucide/svelte/icons/scroll-text';
+import Settings from '@lucide/svelte/icons/settings';
+import SquareActivity from '@lucide/svelte/icons/square-activity';
+import Users from '@lucide/svelte/icons/users';
+import type { Dictionary } from '$lib/i18n/en';
+import type { LucideIcon } from '$lib/ui/icon';
+
+/** An entry of the navigation. */
+export interface Page {
+	path: string;
+	label: string;
+	/** For the bar of a phone, if the label is too long for it. */
+	short?: string;
+	icon: LucideIcon;
+}
+
+/** Every page, in the order of the navigation. The first four stand in the bar of a phone. */
+export function pages(t: Dictionary): Page[] {
+	const { bar } = t.shell;
+	return [
+		{ path: '/', label: t.shell.overview, icon: Gauge },
+		{
+			path: '/request-keys',
+			label: t.requestKeys.title,
+			short: bar.requestKeys,
+			icon: KeyRound
+		},
+		{
+			path: '/auth-keys',
+			label: t.authKeys.title,
+			short: bar.authKeys,
+			icon: Users
+		},
+		{
+			path: '/request-logs',
+			label: t.requestLogs.title,
+			short: bar.requestLogs,
+			icon: ScrollText
+		},
+		{ path: '/realtime-logs', label: t.realtimeLogs.title, icon: SquareActivity },
+		{ path: '/stats', label: t.stats.title, icon: ChartColumn },
+		{ path: '/settings', label: t.settings.title, icon: Settings }
+	];
+}
+
+/** Whether a page, or one below it, is shown. */
+export function isCurrent(page: Page, pathname: string): boolean {
+	return page.path === '/'
+		? pathname === '/'
+		: pathname === page.path || pathname.startsWith(`${page.path}/`);
+}

@@ -1,0 +1,16 @@
+import type { LucideIcon } from './icon';
+
+/** Something that the command palette can do. */
+export interface Command {
+	label: string;
+	icon: LucideIcon;
+	/** Other words under which it is found. */
+	keywords?: string[];
+	run: () => void;
+}
+
+/** Commands under one heading. */
+export interface CommandGroup {
+	label: string;
+	commands: Command[];
+}
