@@ -5,16 +5,19 @@
 
 use std::collections::HashMap;
 
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::store::Store;
-use crate::store::calendar::{QUARTER_MS, TimeRange, Unit, Zone};
+use crate::store::calendar::{QUARTER_MS, TimeRange, Unit, Zone, first_quarter};
 use crate::store::error::StoreError;
 use crate::store::histogram::Histogram;
 use crate::store::meta::unsigned;
-use crate::store::rollup::{Dimension, Latencies, Span, Sums, cover};
+use crate::store::rollup::{Latencies, Sums, cover};
+use crate::store::sheets::{Dimension, by_period, by_subject};
 
 /// Points in time of one answer.
 pub const POINTS_MAX: usize = 10_000;
@@ -133,6 +136,18 @@ pub enum Step {
     Month,
 }
 
+impl Step {
+    /// What it is in the calendar; `None` for an hour.
+    fn unit(self) -> Option<Unit> {
+        match self {
+            Self::Hour => None,
+            Self::Day => Some(Unit::Day),
+            Self::Week => Some(Unit::Week),
+            Self::Month => Some(Unit::Month),
+        }
+    }
+}
+
 /// One period of a timeline.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Point {
@@ -163,14 +178,10 @@ impl Store {
     pub async fn overview(&self, range: TimeRange) -> Result<Overview, StoreError> {
         self.read(move |connection| {
             let mut sums = Sums::default();
-            for part in by_subject(connection, Dimension::All, range)?.values() {
-                sums.add(part);
+            for (_, part) in by_subject(connection, Dimension::Model, range)? {
+                sums.add(&part);
             }
-            let mut latencies = Latencies::default();
-            for part in latencies_by_model(connection, range)?.values() {
-                latencies.duration.merge(&part.duration);
-                latencies.first_byte.merge(&part.first_byte);
-            }
+            let latencies = latencies(connection, range)?;
             Ok(Overview {
                 usage: sums.into(),
                 latency: (&latencies.duration).into(),
@@ -239,7 +250,7 @@ impl Store {
             let latencies = latencies_by_model(connection, range)?;
             let nothing = Latencies::default();
             let mut usages = Vec::new();
-            for (id, sums) in most_used(by_model(connection, range)?, limit) {
+            for (id, sums) in most_used(by_subject(connection, Dimension::Model, range)?, limit) {
                 let latencies = latencies.get(&id).unwrap_or(&nothing);
                 usages.push(ModelUsage {
                     model: word(connection, id)?,
@@ -287,11 +298,13 @@ impl Store {
     ) -> Result<Vec<WeekHour>, StoreError> {
         self.read(move |connection| {
             let mut hours: HashMap<(i8, i8), Sums> = HashMap::new();
-            for (start, _, sums) in quarters(connection, range)? {
-                let (local, _) = zone.local(start * QUARTER_MS);
-                let hour = (local.weekday().to_monday_one_offset(), local.hour());
-                hours.entry(hour).or_default().add(&sums);
-            }
+            let (periods, bounds) = Period::all(range, Step::Hour, &zone, usize::MAX)?;
+            by_period(connection, &bounds, |period, _, sums| {
+                if let Some(Period { local, .. }) = periods.get(period) {
+                    let hour = (local.weekday().to_monday_one_offset(), local.hour());
+                    hours.entry(hour).or_default().add(&sums);
+                }
+            })?;
             let week = (1..=7).flat_map(|weekday| (0..24).map(move |hour| (weekday, hour)));
             Ok(week
                 .map(|(weekday, hour)| {
@@ -307,25 +320,6 @@ impl Store {
 /// Successes per attempt, in percent; `None` without attempts.
 pub(super) fn success_rate(sums: &Sums) -> Option<f64> {
     (0 < sums.attempts).then(|| sums.successes as f64 * 100.0 / sums.attempts as f64)
-}
-
-/// Sums by quarter-hour, numbered since the epoch, and model; oldest first.
-pub(super) fn quarters(
-    connection: &Connection,
-    range: TimeRange,
-) -> Result<Vec<(i64, i64, Sums)>, StoreError> {
-    let quarters = range.quarters();
-    let mut statement = connection.prepare_cached(
-        "SELECT start, model_id, attempts, requests, successes, prompt_tokens, completion_tokens,
-                cached_tokens, thinking_tokens, total_tokens
-         FROM rollups
-         WHERE dimension = ?1 AND span = ?2 AND ?3 <= start AND start < ?4
-         ORDER BY start",
-    )?;
-    let parameters = (Dimension::All as i64, Span::Quarter as i64, quarters.start, quarters.end);
-    let cells = statement
-        .query_map(parameters, |row| Ok((row.get(0)?, row.get(1)?, Sums::read(row, 2)?)))?;
-    Ok(cells.collect::<Result<_, _>>()?)
 }
 
 /// The text of a word.
@@ -345,52 +339,23 @@ pub(super) fn service_key_names(
     Ok(names.next().transpose()?)
 }
 
-fn by_subject(
-    connection: &Connection,
-    dimension: Dimension,
-    range: TimeRange,
-) -> Result<HashMap<i64, Sums>, StoreError> {
-    let sql = "SELECT subject_id, sum(attempts), sum(requests), sum(successes),
-                   sum(prompt_tokens), sum(completion_tokens), sum(cached_tokens),
-                   sum(thinking_tokens), sum(total_tokens)
-               FROM rollups
-               WHERE dimension = ?1 AND span = ?2 AND ?3 <= start AND start < ?4
-               GROUP BY subject_id";
-    grouped(connection, sql, dimension, range)
-}
-
-fn by_model(connection: &Connection, range: TimeRange) -> Result<HashMap<i64, Sums>, StoreError> {
-    let sql = "SELECT model_id, sum(attempts), sum(requests), sum(successes),
-                   sum(prompt_tokens), sum(completion_tokens), sum(cached_tokens),
-                   sum(thinking_tokens), sum(total_tokens)
-               FROM rollups
-               WHERE dimension = ?1 AND span = ?2 AND ?3 <= start AND start < ?4
-               GROUP BY model_id";
-    grouped(connection, sql, Dimension::All, range)
-}
-
-fn grouped(
-    connection: &Connection,
-    sql: &str,
-    dimension: Dimension,
-    range: TimeRange,
-) -> Result<HashMap<i64, Sums>, StoreError> {
-    let mut groups: HashMap<i64, Sums> = HashMap::new();
-    let mut statement = connection.prepare_cached(sql)?;
-    for (span, cells) in cover(range) {
-        let mut rows = statement.query((dimension as i64, span as i64, cells.start, cells.end))?;
-        while let Some(row) = rows.next()? {
-            groups.entry(row.get(0)?).or_default().add(&Sums::read(row, 1)?);
-        }
+fn most_used(mut groups: Vec<(i64, Sums)>, limit: usize) -> Vec<(i64, Sums)> {
+    let rank = |(id, sums): &(i64, Sums)| (std::cmp::Reverse(sums.attempts), *id);
+    if limit < groups.len() {
+        groups.select_nth_unstable_by_key(limit, rank);
+        groups.truncate(limit);
     }
-    Ok(groups)
+    groups.sort_unstable_by_key(rank);
+    groups
 }
 
-fn most_used(groups: HashMap<i64, Sums>, limit: usize) -> Vec<(i64, Sums)> {
-    let mut groups: Vec<_> = groups.into_iter().collect();
-    groups.sort_unstable_by_key(|(id, sums)| (std::cmp::Reverse(sums.attempts), *id));
-    groups.truncate(limit);
-    groups
+fn latencies(connection: &Connection, range: TimeRange) -> Result<Latencies, StoreError> {
+    let mut all = Latencies::default();
+    read_latencies(connection, range, |_, duration, first_byte| {
+        all.duration.merge(duration)?;
+        all.first_byte.merge(first_byte)
+    })?;
+    Ok(all)
 }
 
 fn latencies_by_model(
@@ -398,6 +363,20 @@ fn latencies_by_model(
     range: TimeRange,
 ) -> Result<HashMap<i64, Latencies>, StoreError> {
     let mut models: HashMap<i64, Latencies> = HashMap::new();
+    read_latencies(connection, range, |model_id, duration, first_byte| {
+        let latencies = models.entry(model_id).or_default();
+        latencies.duration.merge(duration)?;
+        latencies.first_byte.merge(first_byte)
+    })?;
+    Ok(models)
+}
+
+/// Hands over every cell in a range: its model and its two histograms, encoded.
+fn read_latencies(
+    connection: &Connection,
+    range: TimeRange,
+    mut take: impl FnMut(i64, &[u8], &[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT model_id, duration, first_byte FROM rollup_latencies
          WHERE span = ?1 AND ?2 <= start AND start < ?3",
@@ -405,12 +384,11 @@ fn latencies_by_model(
     for (span, cells) in cover(range) {
         let mut rows = statement.query((span as i64, cells.start, cells.end))?;
         while let Some(row) = rows.next()? {
-            let latencies = models.entry(row.get(0)?).or_default();
-            latencies.duration.merge(&Histogram::decode(&row.get::<_, Vec<u8>>(1)?)?);
-            latencies.first_byte.merge(&Histogram::decode(&row.get::<_, Vec<u8>>(2)?)?);
+            let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
+            take(row.get(0)?, blob(1)?, blob(2)?)?;
         }
     }
-    Ok(models)
+    Ok(())
 }
 
 fn errors(connection: &Connection, range: TimeRange) -> Result<Vec<ErrorCount>, StoreError> {
@@ -442,43 +420,81 @@ fn timeline(
     step: Step,
     zone: &Zone,
 ) -> Result<Vec<Point>, StoreError> {
-    let mut used: HashMap<i64, Sums> = HashMap::new();
-    for (start, _, sums) in quarters(connection, range)? {
-        used.entry(start).or_default().add(&sums);
-    }
-    let mut points: Vec<(String, i64, Option<Sums>)> = Vec::new();
-    for quarter in range.quarters() {
-        let start_ms = quarter * QUARTER_MS;
-        let label = label(step, zone, start_ms);
-        if points.last().is_none_or(|(last, ..)| *last != label) {
-            if points.len() == POINTS_MAX {
-                return Err(StoreError::TooManyPoints(POINTS_MAX));
-            }
-            points.push((label, start_ms, None));
+    let (periods, bounds) = Period::all(range, step, zone, POINTS_MAX)?;
+    let mut used: Vec<Option<Sums>> = vec![None; periods.len()];
+    by_period(connection, &bounds, |period, _, sums| {
+        if let Some(used) = used.get_mut(period) {
+            used.get_or_insert_default().add(&sums);
         }
-        if let (Some((.., sum)), Some(sums)) = (points.last_mut(), used.get(&quarter)) {
-            sum.get_or_insert_default().add(sums);
-        }
-    }
-    Ok(points
-        .into_iter()
-        .map(|(label, start_ms, sums)| Point { label, start_ms, usage: sums.map(Usage::from) })
+    })?;
+    Ok(periods
+        .iter()
+        .zip(used)
+        .map(|(period, sums)| Point {
+            label: period.label(step),
+            start_ms: period.start * QUARTER_MS,
+            usage: sums.map(Usage::from),
+        })
         .collect())
 }
 
-fn label(step: Step, zone: &Zone, time_ms: i64) -> String {
-    let (local, offset) = zone.local(time_ms);
-    let unit = match step {
-        Step::Day => Unit::Day,
-        Step::Week => Unit::Week,
-        Step::Month => Unit::Month,
-        // An hour that the clock shows twice is told apart by its offset.
-        Step::Hour => {
-            let minutes = offset.seconds() / 60;
-            let sign = if minutes < 0 { '-' } else { '+' };
-            let (hours, minutes) = (minutes.abs() / 60, minutes.abs() % 60);
-            return format!("{}:00{sign}{hours:02}:{minutes:02}", local.strftime("%Y-%m-%dT%H"));
+/// A part of a range that has one label.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Period {
+    /// Its first quarter-hour in the range.
+    start: i64,
+    /// The clock and the offset from UTC then.
+    pub(super) local: DateTime,
+    offset: Offset,
+}
+
+impl Period {
+    /// The periods of a range, and where each begins and the last ends, in quarter-hours.
+    pub(super) fn all(
+        range: TimeRange,
+        step: Step,
+        zone: &Zone,
+        count_max: usize,
+    ) -> Result<(Vec<Self>, Vec<i64>), StoreError> {
+        let quarters = range.quarters();
+        let mut periods: Vec<Self> = Vec::new();
+        let mut next = quarters.start;
+        while next < quarters.end {
+            let (local, offset) = zone.local(next * QUARTER_MS);
+            if periods.len() == count_max {
+                return Err(StoreError::TooManyPoints(count_max));
+            }
+            let period = Self { start: next, local, offset };
+            next = period.end(step, zone).max(next + 1);
+            periods.push(period);
         }
-    };
-    unit.label(unit.first_day(local.date()))
+        let bounds = periods.iter().map(|period| period.start).chain([quarters.end]).collect();
+        Ok((periods, bounds))
+    }
+
+    /// The first quarter-hour with another label.
+    fn end(&self, step: Step, zone: &Zone) -> i64 {
+        let Some(unit) = step.unit() else {
+            // An hour that the clock shows twice is told apart by its offset.
+            let is_same = |quarter: &i64| {
+                let (local, offset) = zone.local(quarter * QUARTER_MS);
+                (local.date(), local.hour(), offset)
+                    == (self.local.date(), self.local.hour(), self.offset)
+            };
+            return (self.start + 1..).find(|quarter| !is_same(quarter)).unwrap_or(self.start);
+        };
+        let midnight = unit.next_day(self.local.date()).and_then(|day| zone.start_of(day));
+        midnight.map_or(i64::MAX, first_quarter)
+    }
+
+    /// Its name: `2026-11-22T13:00+05:30`, `2026-11-22`, `2026-46`, `2026-11`.
+    pub(super) fn label(&self, step: Step) -> String {
+        if let Some(unit) = step.unit() {
+            return unit.label(unit.first_day(self.local.date()));
+        }
+        let minutes = self.offset.seconds() / 60;
+        let sign = if minutes < 0 { '-' } else { '+' };
+        let (hours, minutes) = (minutes.abs() / 60, minutes.abs() % 60);
+        format!("{}:00{sign}{hours:02}:{minutes:02}", self.local.strftime("%Y-%m-%dT%H"))
+    }
 }
