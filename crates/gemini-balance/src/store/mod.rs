@@ -27,10 +27,14 @@ pub mod user_keys;
 pub mod value_counts;
 
 mod crew;
+mod fold;
 mod histogram;
+mod log_counts;
 mod log_sources;
 mod migrate;
 mod rollup;
+mod sheet;
+mod sheets;
 mod words;
 mod writer;
 

@@ -313,8 +313,9 @@ fn list(connection: &Connection, after: i64, limit: u32) -> Result<Vec<ServiceKe
     let mut statement = connection.prepare_cached(
         "SELECT id, key_identifier, brief, sealed, provider, project, tier, note, tags,
                 is_enabled, standing, standing_since_ms, standing_reason, probe_level,
-                probe_at_ms, created_at_ms, last_used_at_ms, fingerprint
-         FROM service_keys WHERE ?1 < id AND deleted_at_ms IS NULL ORDER BY id LIMIT ?2",
+                probe_at_ms, created_at_ms, last_at_ms, fingerprint
+         FROM service_keys LEFT JOIN service_key_uses ON service_key_id = id
+         WHERE ?1 < id AND deleted_at_ms IS NULL ORDER BY id LIMIT ?2",
     )?;
     let keys = statement.query_map((after, limit), service_key)?;
     Ok(keys.collect::<Result<_, _>>()?)
