@@ -52,7 +52,8 @@ pub(crate) fn rows(words: &[&str]) -> Outcome {
 }
 
 fn plan<'a>(words: &[&'a str]) -> Outcome<(&'a str, bool)> {
-    let is_million = |rows: &str| rows.parse().is_ok_and(|rows: u64| 0 < rows && rows % 1_000_000 == 0);
+    let is_million =
+        |rows: &str| rows.parse().is_ok_and(|rows: u64| 0 < rows && rows.is_multiple_of(1_000_000));
     match words {
         [] => Ok((ROWS, false)),
         ["--write"] => Ok((ROWS, true)),

@@ -48,7 +48,7 @@ impl Histogram {
         let total: u128 = self.cells.iter().map(|count| u128::from(*count)).sum();
         let rank = (total * u128::from(percent)).div_ceil(100).max(1);
         let mut seen = 0;
-        (0_u8..).zip(&self.cells).find_map(|(cell, count)| {
+        (0..=u8::MAX).zip(&self.cells).find_map(|(cell, count)| {
             seen += u128::from(*count);
             (rank <= seen).then(|| middle(cell))
         })
@@ -59,7 +59,7 @@ impl Histogram {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.cells.len() * 3);
         let mut previous = 0;
-        for (cell, count) in (0_u8..).zip(&self.cells).filter(|(_, count)| 0 < **count) {
+        for (cell, count) in (0..=u8::MAX).zip(&self.cells).filter(|(_, count)| 0 < **count) {
             bytes.push(cell - previous);
             previous = cell;
             let mut rest = *count;

@@ -36,7 +36,7 @@ impl<'b> Sheet<'b> {
             key = key.checked_add(distance).ok_or_else(damaged)?;
             keys.push(key);
         }
-        let mut columns = [&bytes[..0]; COLUMNS];
+        let mut columns = [<&[u8]>::default(); COLUMNS];
         for column in &mut columns {
             let length = number(&mut rest).and_then(|length| usize::try_from(length).ok());
             let length = length.ok_or_else(damaged)?;

@@ -15,7 +15,8 @@ const END: &str = "\n<!-- end of what was written -->";
 pub(crate) fn write(chore: &str, report: &str) -> Outcome {
     let path = workspace::root().join(PAGE);
     let page = fs::read_to_string(&path)?;
-    let page = replaced(&page, chore, report).ok_or_else(|| format!("{PAGE} has lost its markers"))?;
+    let page =
+        replaced(&page, chore, report).ok_or_else(|| format!("{PAGE} has lost its markers"))?;
     fs::write(path, page)?;
     println!("\n{PAGE} was written");
     Ok(())

@@ -62,11 +62,8 @@ impl Log {
         });
         writing.await.unwrap();
         // As a gateway does each minute.
-        let keep_all = Retention {
-            log_age_max_ms: None,
-            bytes_max: None,
-            sums_age_max_ms: 400 * DAY_MS,
-        };
+        let keep_all =
+            Retention { log_age_max_ms: None, bytes_max: None, sums_age_max_ms: 400 * DAY_MS };
         let end_ms = self.ended_at_ms(self.rows);
         while !store.prune(keep_all, end_ms).await.unwrap().is_done {}
         store.close().await;

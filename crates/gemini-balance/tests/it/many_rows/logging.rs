@@ -66,10 +66,10 @@ fn write(journal: &Journal, log: Log, pace: Option<u64>) -> Logged {
             Some(pace) => u64::try_from(began.elapsed().as_micros()).unwrap() * pace / 1_000_000,
             None => recorded + (ROWS_MAX as u64 / 2).saturating_sub(waiting()),
         };
-        for _ in recorded..due {
-            journal.record(row(log, recorded));
-            recorded += 1;
+        for number in recorded..due {
+            journal.record(row(log, number));
         }
+        recorded = recorded.max(due);
         std::thread::sleep(TICK);
     }
     while 0 < waiting() {

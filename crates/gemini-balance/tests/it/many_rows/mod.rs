@@ -202,7 +202,8 @@ async fn check_statistics(admin: &Client, log: Log, figures: &mut Figures) {
     }
 
     let whole: Vec<&Value> = answers.iter().skip(1).step_by(2).collect();
-    let [overview, by_user_key, by_service_key, by_model, errors, timelines @ ..] = &whole[..] else {
+    let [overview, by_user_key, by_service_key, by_model, errors, timelines @ ..] = &whole[..]
+    else {
         panic!("{} statistics", whole.len());
     };
     let count = |passes: fn(i64) -> bool| (0..log.rows).filter(|n| passes(*n)).count() as u64;
@@ -346,7 +347,8 @@ async fn ask_everything(stage: &Stage, rounds: usize) -> [Figures; 3] {
 async fn look_on_while_half_goes(stage: &Stage, traffic: &mut Traffic) -> (Figures, Duration) {
     let Stage { admin, log, .. } = stage;
     let (began, before) = (Instant::now(), stage.file_bytes());
-    let counted = format!("/api/request_logs?limit=1&request_time_end={}", log.ended_at_ms(log.rows));
+    let counted =
+        format!("/api/request_logs?limit=1&request_time_end={}", log.ended_at_ms(log.rows));
     let mut figures = Figures::default();
     let mut pruning = None;
     for round in 0_usize.. {

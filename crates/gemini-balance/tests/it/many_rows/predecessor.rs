@@ -117,7 +117,8 @@ fn ask(database: &Connection, page: &Page) -> Duration {
 
 fn pages(log: Log) -> Vec<Page> {
     let now_s = log.ended_at_ms(log.rows) / 1_000;
-    let midnight_s = |days_ago: i64| (now_s + OFFSET_S) / DAY_S * DAY_S - OFFSET_S - days_ago * DAY_S;
+    let midnight_s =
+        |days_ago: i64| (now_s + OFFSET_S) / DAY_S * DAY_S - OFFSET_S - days_ago * DAY_S;
     let list = |filter: &str, offset: i64| {
         vec![
             format!(

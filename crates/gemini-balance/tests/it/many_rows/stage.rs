@@ -136,13 +136,21 @@ impl Took {
         };
         let keys = format!("{SERVICE_KEYS} service keys come in, in one call");
         let rows = [
-            row("the first start of all: makes the database, hashes the password", self.first_start, 100),
+            row(
+                "the first start of all: makes the database, hashes the password",
+                self.first_start,
+                100,
+            ),
             row("a start with an empty database", self.empty_start, 100),
             row(&keys, self.import, 3_000),
             row("a start with these keys", self.start_with_keys, 500),
             row("a start with keys and rows", self.full_start, 1_000),
         ];
-        table("Starts, from the birth of the process to its first answer", &["ms", "target ms"], &rows);
+        table(
+            "Starts, from the birth of the process to its first answer",
+            &["ms", "target ms"],
+            &rows,
+        );
     }
 }
 
