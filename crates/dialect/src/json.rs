@@ -12,9 +12,10 @@ mod place;
 mod whole;
 
 pub(crate) use place::Want;
+pub(crate) use whole::{behind_white_space, string_mark};
 
 use place::{Place, Role};
-use whole::{Member, behind_white_space, is_scalar, string_mark};
+use whole::{Member, is_scalar};
 
 use crate::usage::Count;
 
@@ -384,6 +385,7 @@ impl Scanner {
     }
 }
 
+#[inline]
 fn found_key(place: Place, key: &[u8], found: &mut impl FnMut(Find<'_>)) {
     if place == Place::Document {
         found(Find::Key(key));
@@ -391,6 +393,7 @@ fn found_key(place: Place, key: &[u8], found: &mut impl FnMut(Find<'_>)) {
 }
 
 /// A value of a role, as much of it as there is.
+#[inline]
 fn found_value(role: Role, raw: &[u8], found: &mut impl FnMut(Find<'_>)) {
     let is_container = matches!(raw.first(), Some(b'{' | b'['));
     match role {

@@ -47,10 +47,12 @@ pub(super) fn is_scalar(byte: u8) -> bool {
 
 /// What follows the white space that opens `bytes`.
 #[inline]
-pub(super) fn behind_white_space(bytes: &[u8]) -> &[u8] {
-    let is_white = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
-    let length = bytes.iter().position(|byte| !is_white(byte)).unwrap_or(bytes.len());
-    bytes.get(length..).unwrap_or_default()
+pub(crate) fn behind_white_space(bytes: &[u8]) -> &[u8] {
+    let mut rest = bytes;
+    while let Some((b' ' | b'\n' | b'\r' | b'\t', behind)) = rest.split_first() {
+        rest = behind;
+    }
+    rest
 }
 
 /// Where the next quote or backslash stands.
@@ -58,22 +60,22 @@ pub(super) fn behind_white_space(bytes: &[u8]) -> &[u8] {
 /// Most strings are short, and a search that is fast in long ones takes longer to begin than they take
 /// to read; so the first bytes are looked at eight at a time.
 #[inline]
-pub(super) fn string_mark(bytes: &[u8]) -> Option<usize> {
-    const NEAR_WORDS: usize = 4;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().take(NEAR_WORDS).enumerate() {
+pub(crate) fn string_mark(bytes: &[u8]) -> Option<usize> {
+    const NEAR_BYTES: usize = 32;
+    let mut at = 0;
+    while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        if NEAR_BYTES <= at {
+            return memchr2(b'"', b'\\', bytes.get(at..)?).map(|far| at + far);
+        }
         let word = u64::from_le_bytes(*word);
         let marks = bytes_equal(word, b'"') | bytes_equal(word, b'\\');
         if marks != 0 {
-            return Some(index * 8 + (marks.trailing_zeros() / 8) as usize);
+            return Some(at + (marks.trailing_zeros() / 8) as usize);
         }
+        at += 8;
     }
-    if words.len() <= NEAR_WORDS {
-        let at = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
-        return Some(words.len() * 8 + at);
-    }
-    let near = NEAR_WORDS * 8;
-    memchr2(b'"', b'\\', bytes.get(near..)?).map(|at| near + at)
+    let rest = bytes.get(at..)?;
+    rest.iter().position(|byte| matches!(byte, b'"' | b'\\')).map(|far| at + far)
 }
 
 /// Sets the high bit of every byte of `word` that equals `byte`. Only the first one set is certain:
