@@ -122,6 +122,9 @@ fn offset(whole: &str, part: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
     use super::*;
 
     #[test]
@@ -160,6 +163,53 @@ mod tests {
         ] {
             assert_eq!(shown(text, |text, show| each(text, show)), shown(text, parsed), "{text}");
         }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_text_is_walked_through_as_a_parser_would(text in nearly_json()) {
+            prop_assert_eq!(shown(&text, |text, show| each(text, show)), shown(&text, parsed));
+        }
+    }
+
+    /// Objects of everything JSON is made of, now and then with a part too many or too few.
+    fn nearly_json() -> impl Strategy<Value = String> {
+        let scalar = prop::sample::select(vec![
+            "0",
+            "-0",
+            "12.50",
+            "1e9",
+            "2E-7",
+            "-1.5e+3",
+            "true",
+            "false",
+            "null",
+            "\"\"",
+            "\"a b\"",
+            "\"\\u00e9\\n\"",
+            "\"\\ud83d\"",
+            "\"键 of more than thirty-two bytes, as it is\"",
+        ]);
+        let value = scalar.prop_map(str::to_owned).prop_recursive(4, 24, 4, |inner| {
+            let list = prop::collection::vec(inner.clone(), 0..4)
+                .prop_map(|elements| format!("[ {}]", elements.join(" ,")));
+            let members = prop::collection::vec((r#"[a-c]|\\u0061|\\\\"#, inner), 0..4);
+            let object = members.prop_map(|members| {
+                let members = members.iter().map(|(key, value)| format!("\"{key}\":{value}"));
+                format!("{{{} }}", members.collect::<Vec<_>>().join(",\n"))
+            });
+            prop_oneof![list, object]
+        });
+        let part = prop_oneof![8 => Just(String::new()), 1 => r#"[\[\]{}:,"\\0. e\t\x01-]"#];
+        (value, part, any::<Index>(), 0..8).prop_map(|(value, part, index, lacking)| {
+            let text = format!(r#"{{"x":{value},"y":1}}"#);
+            let chars: Vec<char> = text.chars().collect();
+            let (head, tail) = chars.split_at(index.index(chars.len()));
+            let tail = tail.iter().skip(usize::from(lacking == 0));
+            head.iter().copied().chain(part.chars()).chain(tail.copied()).collect()
+        })
     }
 
     type Shown<'a> = (Vec<(String, usize, &'a str, usize)>, Option<String>);
