@@ -455,8 +455,22 @@ impl<'b> StringRun<'b> {
     }
 }
 
-/// A count, bare or quoted (protobuf writes 64-bit numbers as strings).
+/// A count: nearly always bare digits.
+#[inline]
 fn number(raw: &[u8]) -> Option<u64> {
+    let mut tokens = 0_u64;
+    for &byte in raw {
+        if !byte.is_ascii_digit() {
+            return oddly_spelt_number(raw);
+        }
+        tokens = tokens.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
+    }
+    Some(tokens)
+}
+
+/// A count that is quoted (protobuf writes 64-bit numbers as strings), or has a fraction of zero.
+#[cold]
+fn oddly_spelt_number(raw: &[u8]) -> Option<u64> {
     let text = str::from_utf8(raw).ok()?.trim_matches('"');
     let whole = text.strip_suffix(".0").unwrap_or(text);
     whole.parse().ok()

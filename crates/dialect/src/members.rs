@@ -11,6 +11,8 @@ use serde_json::value::RawValue;
 
 use plain::Span;
 
+use crate::json::string_mark;
+
 /// One `"key": value` of an object; positions are byte offsets into the object's text.
 #[derive(Clone, Debug)]
 pub(crate) struct Member<'a> {
@@ -109,8 +111,9 @@ impl<'a, F: FnMut(Member<'a>)> Visitor<'a> for Members<'a, F> {
 ///
 /// It is not a string, or has half a surrogate pair.
 pub(crate) fn unquoted(raw: &str) -> Result<Cow<'_, str>, serde_json::Error> {
-    match raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')) {
-        Some(plain) if !plain.contains('\\') => Ok(Cow::Borrowed(plain)),
+    let text = raw.strip_prefix('"').unwrap_or_default();
+    match string_mark(text.as_bytes()).and_then(|end| text.split_at_checked(end)) {
+        Some((plain, "\"")) => Ok(Cow::Borrowed(plain)),
         Some(_) | None => serde_json::from_str(raw).map(Cow::Owned),
     }
 }

@@ -9,15 +9,15 @@ use crate::json::{behind_white_space, string_mark};
 /// Deeper values are left to a reader without recursion.
 const DEPTH_MAX: usize = 64;
 
-/// Shows every key, with its quotes, and every value of the object that is the whole of `text`; both
-/// as what is left of the text from their first byte on, and their length. `None` if there was more
-/// to be shown, or the object is followed by anything.
+/// Shows every key, with its quotes, and every value of the object that is the whole of `text`. `None`
+/// if there was more to be shown, or the object is followed by anything.
 pub(super) fn walk<'a>(
     text: &'a [u8],
     mut show: impl FnMut(Span<'a>, Span<'a>) -> Option<()>,
 ) -> Option<()> {
     let inside = behind_white_space(text).strip_prefix(b"{")?;
-    let rest = behind_object(inside, DEPTH_MAX, &mut show)?;
+    let walk = Walk { has_control: has_control(text) };
+    let rest = walk.behind_object(inside, DEPTH_MAX, &mut show)?;
     behind_white_space(rest).is_empty().then_some(())
 }
 
@@ -28,74 +28,84 @@ pub(super) struct Span<'a> {
     pub(super) behind: &'a [u8],
 }
 
-fn behind_object<'a>(
-    inside: &'a [u8],
-    depth_left: usize,
-    show: &mut impl FnMut(Span<'a>, Span<'a>) -> Option<()>,
-) -> Option<&'a [u8]> {
-    let mut rest = behind_white_space(inside);
-    if let Some(behind) = rest.strip_prefix(b"}") {
-        return Some(behind);
-    }
-    loop {
-        let behind_key = behind_string(rest.strip_prefix(b"\"")?)?;
-        let key = Span { from: rest, behind: behind_key };
-        let value = behind_white_space(behind_white_space(behind_key).strip_prefix(b":")?);
-        let behind = behind_value(value, depth_left)?;
-        let (mark, next) = behind_white_space(behind).split_first()?;
-        if !matches!(mark, b',' | b'}') {
-            return None;
-        }
-        show(key, Span { from: value, behind })?;
-        if *mark == b'}' {
-            return Some(next);
-        }
-        rest = behind_white_space(next);
-    }
+/// What is known of the text that is walked through.
+#[derive(Clone, Copy)]
+struct Walk {
+    /// A byte that no string may have is somewhere in it, such as the end of a line between members.
+    has_control: bool,
 }
 
-fn behind_list(inside: &[u8], depth_left: usize) -> Option<&[u8]> {
-    let mut rest = behind_white_space(inside);
-    if let Some(behind) = rest.strip_prefix(b"]") {
-        return Some(behind);
-    }
-    loop {
-        let behind = behind_value(rest, depth_left)?;
-        match behind_white_space(behind).split_first()? {
-            (b',', next) => rest = behind_white_space(next),
-            (b']', behind) => return Some(behind),
-            _ => return None,
+impl Walk {
+    fn behind_object<'a>(
+        self,
+        inside: &'a [u8],
+        depth_left: usize,
+        show: &mut impl FnMut(Span<'a>, Span<'a>) -> Option<()>,
+    ) -> Option<&'a [u8]> {
+        let mut rest = behind_white_space(inside);
+        if let Some(behind) = rest.strip_prefix(b"}") {
+            return Some(behind);
+        }
+        loop {
+            let behind_key = self.behind_string(rest.strip_prefix(b"\"")?)?;
+            let key = Span { from: rest, behind: behind_key };
+            let value = behind_white_space(behind_white_space(behind_key).strip_prefix(b":")?);
+            let behind = self.behind_value(value, depth_left)?;
+            let (mark, next) = behind_white_space(behind).split_first()?;
+            if !matches!(mark, b',' | b'}') {
+                return None;
+            }
+            show(key, Span { from: value, behind })?;
+            if *mark == b'}' {
+                return Some(next);
+            }
+            rest = behind_white_space(next);
         }
     }
-}
 
-fn behind_value(text: &[u8], depth_left: usize) -> Option<&[u8]> {
-    let (first, rest) = text.split_first()?;
-    match first {
-        b'"' => behind_string(rest),
-        b'{' => behind_object(rest, depth_left.checked_sub(1)?, &mut |_, _| Some(())),
-        b'[' => behind_list(rest, depth_left.checked_sub(1)?),
-        b't' => rest.strip_prefix(b"rue"),
-        b'f' => rest.strip_prefix(b"alse"),
-        b'n' => rest.strip_prefix(b"ull"),
-        b'-' => behind_number(rest),
-        b'0'..=b'9' => behind_number(text),
-        _ => None,
-    }
-}
-
-/// What follows a string whose opening quote has been taken off.
-fn behind_string(text: &[u8]) -> Option<&[u8]> {
-    let mut rest = text;
-    loop {
-        let (plain, marked) = rest.split_at_checked(string_mark(rest)?)?;
-        if has_control(plain) {
-            return None;
+    fn behind_list(self, inside: &[u8], depth_left: usize) -> Option<&[u8]> {
+        let mut rest = behind_white_space(inside);
+        if let Some(behind) = rest.strip_prefix(b"]") {
+            return Some(behind);
         }
-        rest = match marked.split_first()? {
-            (b'"', behind) => return Some(behind),
-            (_, escape) => behind_escape(escape)?,
-        };
+        loop {
+            let behind = self.behind_value(rest, depth_left)?;
+            match behind_white_space(behind).split_first()? {
+                (b',', next) => rest = behind_white_space(next),
+                (b']', behind) => return Some(behind),
+                _ => return None,
+            }
+        }
+    }
+
+    fn behind_value(self, text: &[u8], depth_left: usize) -> Option<&[u8]> {
+        let (first, rest) = text.split_first()?;
+        match first {
+            b'"' => self.behind_string(rest),
+            b'{' => self.behind_object(rest, depth_left.checked_sub(1)?, &mut |_, _| Some(())),
+            b'[' => self.behind_list(rest, depth_left.checked_sub(1)?),
+            b't' => rest.strip_prefix(b"rue"),
+            b'f' => rest.strip_prefix(b"alse"),
+            b'n' => rest.strip_prefix(b"ull"),
+            b'-' => behind_number(rest),
+            b'0'..=b'9' => behind_number(text),
+            _ => None,
+        }
+    }
+
+    /// What follows a string whose opening quote has been taken off.
+    fn behind_string(self, text: &[u8]) -> Option<&[u8]> {
+        let mut rest = text;
+        loop {
+            let (plain, marked) = rest.split_at_checked(string_mark(rest)?)?;
+            if self.has_control && has_control(plain) {
+                return None;
+            }
+            rest = match marked.split_first()? {
+                (b'"', behind) => return Some(behind),
+                (_, escape) => behind_escape(escape)?,
+            };
+        }
     }
 }
 
