@@ -37,7 +37,7 @@ for (const theme of ['light', 'dark'] as const) {
 		await shoot(page, `realtime-logs-full-${theme}`);
 
 		await page.goto('/stats?compare=1');
-		await expect(page.locator('canvas')).toHaveCount(7);
+		await expect(page.locator('svg[role=img]')).toHaveCount(7);
 		await shoot(page, `stats-full-${theme}`);
 	});
 }
@@ -65,6 +65,6 @@ test('logs and statistics, full, in Chinese', async ({ adminPage: page }) => {
 	await expect(page.getByText('已连接')).toBeVisible();
 	await shoot(page, 'realtime-logs-full-zh');
 	await page.goto('/stats');
-	await expect(page.locator('canvas')).toHaveCount(7);
+	await expect(page.locator('svg[role=img]')).toHaveCount(7);
 	await shoot(page, 'stats-full-zh');
 });
