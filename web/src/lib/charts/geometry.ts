@@ -22,8 +22,9 @@ export interface Mark {
 	points: string;
 }
 
-/** What a character of an axis is wide, and a line of text high. */
-const CHARACTER = 6.6;
+/** What a character of an axis is wide, a Chinese one too, and a line of text high. */
+const CHARACTER = 7;
+const WIDE_CHARACTER = 12;
 const TEXT_HEIGHT = 18;
 const GAP = 10;
 const TICKS = 4;
@@ -65,6 +66,11 @@ export function scale(most: number, unit: Unit): number[] {
 	return Array.from({ length: count + 1 }, (_, at) => at * size);
 }
 
+function widthOf(text: string): number {
+	const isWide = (character: string) => '\u2e80' <= character;
+	return [...text].reduce((sum, it) => sum + (isWide(it) ? WIDE_CHARACTER : CHARACTER), 0);
+}
+
 /** Lays a figure out in a box of so many pixels. A value that is not known leaves a gap. */
 export function layOut(figure: Figure, width: number, height: number, format: Format): Geometry {
 	const { labels, unit, series } = figure;
@@ -72,7 +78,7 @@ export function layOut(figure: Figure, width: number, height: number, format: Fo
 	const values = scale(Math.max(0, ...sums.flat().map((it) => it?.[1] ?? 0)), unit);
 	const most = values.at(-1) ?? 1;
 	const texts = values.map((it) => (unit === 'count' ? format.short(it) : write(it, unit, format)));
-	const left = GAP + CHARACTER * Math.max(0, ...texts.map((text) => text.length));
+	const left = GAP + Math.max(0, ...texts.map(widthOf));
 	const field = {
 		left,
 		top: TEXT_HEIGHT / 2,
@@ -86,7 +92,9 @@ export function layOut(figure: Figure, width: number, height: number, format: Fo
 		field,
 		band,
 		ticks: values.map((value, at) => ({ y: yOf(value), text: texts[at] ?? '' })),
-		names: namesOf(labels, band).map(({ at, text }) => ({ x: xOf(at), text })),
+		names: namesOf(labels, band)
+			.map(({ at, text }) => ({ x: xOf(at), text }))
+			.filter(({ x, text }) => widthOf(text) / 2 <= width - x),
 		marks: series.map(({ shape }, index) => {
 			const ends = sums[index] ?? [];
 			if (shape === 'line') return line(ends, xOf, yOf);
@@ -141,7 +149,7 @@ function px(value: number): number {
 /** Which periods are named: as many as do not touch, and midnights before all others. */
 function namesOf(labels: readonly string[], band: number): { at: number; text: string }[] {
 	const texts = labels.map(axisLabel);
-	const widest = CHARACTER * Math.max(0, ...texts.map((text) => text.length)) + 2 * GAP;
+	const widest = Math.max(0, ...texts.map(widthOf)) + 2 * GAP;
 	const stride = STRIDES.find((stride) => widest <= stride * band) ?? labels.length;
 	const midnight = labels.findIndex((label) => /[T ]00:00/.test(label));
 	const phase = Math.max(0, midnight) % stride;
