@@ -23,8 +23,9 @@ use rusqlite::Connection;
 const DAY_MS: f64 = 24.0 * 60.0 * 60.0 * 1_000.0;
 /// Rows of one transaction.
 const BATCH_ROWS: u32 = 10_000;
-/// By how much of the average the busiest hour of a day is busier.
-const SWING: f64 = 0.8;
+/// By how much of the average the busiest hour of a day, and day of a week, is busier.
+const SWING: f64 = 0.5;
+const WEEK_SWING: f64 = 0.3;
 /// The models and how many of 100 rows are theirs.
 const MODELS: [(&str, u32); 5] = [
     ("gemini-2.5-flash", 46),
@@ -142,7 +143,8 @@ impl Past {
     /// Rows are spread over the days, thinner in the night, in the order of their numbers.
     fn ended_at_ms(self, number: u32) -> i64 {
         let even = f64::from(self.days) * f64::from(number) / f64::from(self.rows.max(1));
-        let day = even - SWING / TAU * (TAU * even).sin();
+        let swing = |strength: f64, days: f64| strength * days / TAU * (TAU * even / days).sin();
+        let day = even - swing(SWING, 1.0) - swing(WEEK_SWING, 7.0);
         #[expect(clippy::cast_possible_truncation, reason = "days of a calendar, in ms")]
         let before_ms = ((f64::from(self.days) - day) * DAY_MS) as i64;
         self.end_ms - before_ms.max(1)

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { adminOf, serviceKey, type Admin } from './admin';
 import { fillLog, type Gateway, startGateway } from './programs';
 import { expect, test as base } from './test';
@@ -21,14 +22,18 @@ const USER_KEYS = [
 	['phone', ''],
 	['a colleague whose name is rather long', 'Until the end of the project']
 ] as const;
-const PAST = { rows: 60_000, days: 90, userKeys: USER_KEYS.length, serviceKeys: 45 };
+const PAST = { rows: 200_000, days: 84, userKeys: USER_KEYS.length, serviceKeys: 45 };
 
 /** A gateway that has been in use for three months. */
 export async function fullGateway(): Promise<Gateway> {
 	const gateway = await startGateway();
 	const admin = await adminOf(gateway.url);
 	for (const [word, count, more] of KEYS) {
-		const api_keys = Array.from({ length: count }, (_, number) => serviceKey(word, number));
+		// Keys end otherwise in life, too.
+		const api_keys = Array.from({ length: count }, (_, number) => {
+			const end = createHash('sha256').update(`${word} ${number}`).digest('base64url').slice(0, 6);
+			return `${serviceKey(word, number)}-${end}`;
+		});
 		await admin.POST('/api/keys', { body: { api_keys, ...more } });
 	}
 	const keys: string[] = [];
