@@ -37,6 +37,7 @@ use crate::random::{self, RequestIds};
 use crate::secret::Secret;
 use crate::sessions::Sessions;
 use crate::store::prune::Retention;
+use crate::tls::{self, Tls};
 use crate::token::Tokens;
 use crate::upstream::{Endpoint, Endpoints, Upstream, WayOut, tls_config};
 use crate::user_keys::UserKeys;
@@ -70,6 +71,7 @@ pub struct Running {
 /// changed then but what the message names.
 pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<Running> {
     let way_out = way_out(&config)?;
+    let tls = config.server.tls.as_ref().map(Tls::load).transpose()?.map(Arc::new);
     let worker_count = match config.server.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         count => count,
@@ -115,6 +117,7 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
         password_gate: PasswordGate::new(),
         commands: Commands::new(background.clone()),
         web: Web::load(),
+        tls,
         store,
         vault,
         config,
@@ -185,6 +188,9 @@ fn start_background(app: &Arc<App>, tasks: &TaskTracker) {
     tasks.spawn(pool::keep(Arc::clone(&app.pool), Arc::clone(&app.prober), lifecycle.clone()));
     tasks.spawn(pool::remember(Arc::clone(&app.pool), app.store.clone(), lifecycle.clone()));
     tasks.spawn(prune(Arc::clone(app)));
+    if let Some(tls) = &app.tls {
+        tasks.spawn(tls::watch(Arc::clone(tls), lifecycle.clone()));
+    }
 }
 
 /// Keeps the request log within its bounds, a small step at a time.

@@ -24,6 +24,7 @@ mod http;
 mod licences;
 mod npm;
 mod python;
+mod rows;
 mod run;
 mod sdk;
 mod soak;
@@ -67,6 +68,9 @@ cargo xtask <chore>
   bench [--quick] [--write] [ROUNDS]
                      what the gateway costs beside nginx, five rounds if not said;
                      --write puts it into docs/performance.md
+  rows [--write] [ROWS]
+                     what a log of ten million rows costs, or of as many as are said, beside
+                     the predecessor; --write puts it into docs/performance.md
   ci                 the whole pipeline: format, tidy, clippy, docs, tests, audit";
 
 fn main() -> ExitCode {
@@ -105,6 +109,7 @@ fn chore(words: &[&str]) -> Outcome {
         ["soak"] => soak::soak(soak::MINUTES),
         ["soak", minutes] => soak::soak(minutes),
         ["bench", words @ ..] => bench::bench(words),
+        ["rows", words @ ..] => rows::rows(words),
         ["ci"] => ci::ci(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");

@@ -27,9 +27,6 @@ use crate::store::error::StoreError;
 use crate::store::log_pages::{Cursor, KnownValues, LogEntry, LogFilter, LogPage};
 use crate::store::value_counts::LogValueCounts;
 
-/// How many times a page is searched on for when filters let little through; each search is bounded.
-const SEARCHES_MAX: usize = 4;
-
 #[derive(OpenApi)]
 #[openapi(paths(list, one, values, counts))]
 pub(super) struct Document;
@@ -315,22 +312,10 @@ impl LogQuestion {
         cursor: Option<Cursor>,
         limit: u32,
     ) -> Result<LogPage, StoreError> {
-        let mut page = LogPage { rows: Vec::new(), next: cursor };
-        let Some(filter) = self.filter(store).await? else {
-            return Ok(LogPage { next: None, ..page });
-        };
-        let limit = usize::try_from(limit).unwrap_or_default();
-        for _ in 0..SEARCHES_MAX {
-            let missing = u32::try_from(limit - page.rows.len()).unwrap_or(u32::MAX);
-            let found = store.log_page(filter.clone(), page.next, missing).await?;
-            let is_asked = |row: &LogEntry| self.is_final.is_none_or(|asked| row.is_final == asked);
-            page.rows.extend(found.rows.into_iter().filter(is_asked));
-            page.next = found.next;
-            if page.next.is_none() || limit <= page.rows.len() {
-                break;
-            }
+        match self.filter(store).await? {
+            Some(filter) => store.log_page(filter, cursor, limit).await,
+            None => Ok(LogPage { rows: Vec::new(), next: None }),
         }
-        Ok(page)
     }
 
     /// What the store is asked; `None` if nothing can pass.
@@ -354,6 +339,7 @@ impl LogQuestion {
             status: self.status.and_then(|status| u16::try_from(status.get()).ok()),
             error_kind: self.error_type.clone(),
             is_stream: self.is_stream,
+            is_final: self.is_final,
             request_id: self.request_id,
         }))
     }

@@ -21,6 +21,11 @@ const PERIODS_MAX: i64 = 1_000;
 /// How far from the present, in periods, one question may begin.
 const OFFSET_MAX: i64 = 10_000;
 
+/// The first quarter-hour, numbered since the epoch, that begins at `time_ms` or later.
+pub(super) fn first_quarter(time_ms: i64) -> i64 {
+    time_ms.div_euclid(QUARTER_MS) + i64::from(time_ms.rem_euclid(QUARTER_MS) != 0)
+}
+
 /// From `start_ms` to just before `end_ms`, in ms since the epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeRange {
@@ -47,7 +52,7 @@ impl TimeRange {
         if start_ms == end_ms {
             return first..first;
         }
-        first..(end_ms + QUARTER_MS - 1).div_euclid(QUARTER_MS)
+        first..first_quarter(end_ms)
     }
 }
 
@@ -122,6 +127,11 @@ impl Unit {
             Self::Month => "%Y-%m",
         };
         first_day.strftime(format).to_string()
+    }
+
+    /// The first day of the period after the one that holds `date`.
+    pub(super) fn next_day(self, date: Date) -> Option<Date> {
+        self.shifted(self.first_day(date), 1)
     }
 
     /// The first day of the period `count` periods after the one that begins with `first_day`.

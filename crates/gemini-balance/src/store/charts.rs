@@ -2,7 +2,7 @@
 //!
 //! Different from there on purpose: zones and months are right, and a day without attempts is `null`, not 100 %.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use jiff::Span as CalendarSpan;
 use jiff::civil::Date;
@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::store::Store;
-use crate::store::calendar::{Periods, QUARTER_MS, TimeRange, Unit, Zone};
+use crate::store::calendar::{Periods, TimeRange, Unit, Zone, first_quarter};
 use crate::store::error::StoreError;
-use crate::store::rollup::{Dimension, Span, Sums};
-use crate::store::stats::{quarters, service_key_names, success_rate, word};
+use crate::store::rollup::Sums;
+use crate::store::sheets::{by_period, by_service_key_and_model};
+use crate::store::stats::{Period, Step, service_key_names, success_rate, word};
 
 const HEAT_MAP_DAYS: i64 = 365;
 
@@ -81,7 +82,7 @@ impl Store {
     ) -> Result<ChartData<u64>, StoreError> {
         self.read(move |connection| {
             let days = periods.first_days(&zone, now_ms);
-            let mut chart = by_period(connection, &zone, &days, periods.unit(), |sums| {
+            let mut chart = chart_by_period(connection, &zone, &days, periods.unit(), |sums| {
                 sums.map_or(0, |sums| measure.of(sums))
             })?;
             chart.datasets.retain(|dataset| dataset.data.iter().any(|number| 0 < *number));
@@ -104,12 +105,15 @@ impl Store {
             let Some(range) = last_days(&zone, now_ms, HEAT_MAP_DAYS) else {
                 return Ok(Vec::new());
             };
-            let mut days: BTreeMap<Date, u64> = BTreeMap::new();
-            for (start, _, sums) in quarters(connection, range)? {
-                *days.entry(zone.date(start * QUARTER_MS)).or_default() += measure.of(&sums);
-            }
-            let used = days.into_iter().filter(|(_, number)| 0 < *number);
-            Ok(used.map(|(day, number)| (Unit::Day.label(day), number)).collect())
+            let (periods, bounds) = Period::all(range, Step::Day, &zone, usize::MAX)?;
+            let mut days = vec![0; periods.len()];
+            by_period(connection, &bounds, |period, _, sums| {
+                if let Some(number) = days.get_mut(period) {
+                    *number += measure.of(&sums);
+                }
+            })?;
+            let used = periods.iter().zip(days).filter(|(_, number)| 0 < *number);
+            Ok(used.map(|(period, number)| (period.label(Step::Day), number)).collect())
         })
         .await
     }
@@ -127,7 +131,8 @@ impl Store {
         self.read(move |connection| {
             let days = Periods::new(Unit::Day, 0, i64::from(days))
                 .map_or_else(Vec::new, |periods| periods.first_days(&zone, now_ms));
-            by_period(connection, &zone, &days, Unit::Day, |sums| sums.and_then(success_rate))
+            let rate = |sums: Option<&Sums>| sums.and_then(success_rate);
+            chart_by_period(connection, &zone, &days, Unit::Day, rate)
         })
         .await
     }
@@ -146,10 +151,11 @@ impl Store {
             let labels = (0..24).map(|hour| format!("{hour:02}")).collect();
             let mut table = Table::new(24);
             if let Some(range) = last_days(&zone, now_ms, i64::from(days)) {
-                for (start, model_id, sums) in quarters(connection, range)? {
-                    let (local, _) = zone.local(start * QUARTER_MS);
-                    table.add(model_id, usize::try_from(local.hour()).unwrap_or_default(), &sums);
-                }
+                let (periods, bounds) = Period::all(range, Step::Hour, &zone, usize::MAX)?;
+                by_period(connection, &bounds, |period, model_id, sums| {
+                    let hour = periods.get(period).map_or(0, |period| period.local.hour());
+                    table.add(model_id, usize::try_from(hour).unwrap_or_default(), &sums);
+                })?;
             }
             table.chart(connection, labels, |sums| sums.and_then(success_rate))
         })
@@ -192,27 +198,18 @@ impl Table {
 }
 
 /// A chart with a column for each period between one of `first_days` and the next.
-fn by_period<T>(
+fn chart_by_period<T>(
     connection: &Connection,
     zone: &Zone,
     first_days: &[Date],
     unit: Unit,
     number: impl Fn(Option<&Sums>) -> T,
 ) -> Result<ChartData<T>, StoreError> {
-    let starts: Vec<i64> = first_days.iter().filter_map(|day| zone.start_of(*day)).collect();
-    let (columns, table) = match (starts.split_first(), starts.split_last()) {
-        (Some((start, _)), Some((end, columns))) => {
-            let mut table = Table::new(columns.len());
-            for (quarter, model_id, sums) in
-                quarters(connection, TimeRange { start_ms: *start, end_ms: *end })?
-            {
-                let begun = columns.partition_point(|start| *start <= quarter * QUARTER_MS);
-                table.add(model_id, begun.saturating_sub(1), &sums);
-            }
-            (columns.len(), table)
-        }
-        _ => (0, Table::new(0)),
-    };
+    let starts = first_days.iter().filter_map(|day| zone.start_of(*day));
+    let bounds: Vec<i64> = starts.map(first_quarter).collect();
+    let columns = bounds.len().saturating_sub(1);
+    let mut table = Table::new(columns);
+    by_period(connection, &bounds, |period, model_id, sums| table.add(model_id, period, &sums))?;
     let labels = first_days.iter().take(columns).map(|day| unit.label(*day)).collect();
     table.chart(connection, labels, number)
 }
@@ -226,18 +223,10 @@ fn daily_usage(
         return Ok(ChartData { labels: Vec::new(), datasets: Vec::new() });
     };
     let mut keys: HashMap<i64, Vec<(i64, u64)>> = HashMap::new();
-    let quarters = range.quarters();
-    let mut statement = connection.prepare_cached(
-        "SELECT subject_id, model_id, sum(successes) FROM rollups
-         WHERE dimension = ?1 AND span = ?2 AND ?3 <= start AND start < ?4 AND 0 < successes
-         GROUP BY subject_id, model_id",
-    )?;
-    let parameters =
-        (Dimension::ServiceKey as i64, Span::Quarter as i64, quarters.start, quarters.end);
-    let mut rows = statement.query(parameters)?;
-    while let Some(row) = rows.next()? {
-        let used = (row.get(1)?, row.get::<_, i64>(2)?.cast_unsigned());
-        keys.entry(row.get(0)?).or_default().push(used);
+    for ((service_key_id, model_id), sums) in by_service_key_and_model(connection, range)? {
+        if 0 < sums.successes {
+            keys.entry(service_key_id).or_default().push((model_id, sums.successes));
+        }
     }
 
     let mut columns = Vec::with_capacity(keys.len());

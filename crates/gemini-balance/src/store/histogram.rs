@@ -3,8 +3,6 @@
 //! Always true: up to 15 ms a cell is exact, above it a cell is an eighth of an octave wide, so a percentile is at most
 //! one part in sixteen off; a histogram has at most 240 cells, whatever it has counted.
 
-use std::collections::BTreeMap;
-
 use crate::store::error::StoreError;
 
 /// Below this, a cell holds one value.
@@ -15,56 +13,20 @@ const PARTS: u32 = 8;
 /// Counts by length of time in ms.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Histogram {
-    cells: BTreeMap<u8, u64>,
+    /// As far as the last that has counted anything.
+    cells: Vec<u64>,
 }
 
 impl Histogram {
     /// Counts one length.
     pub(super) fn add(&mut self, length_ms: u32) {
-        *self.cells.entry(cell(length_ms)).or_default() += 1;
+        self.count(cell(length_ms), 1);
     }
 
-    /// Adds all that another histogram counted.
-    pub(super) fn merge(&mut self, other: &Self) {
-        for (cell, count) in &other.cells {
-            let sum = self.cells.entry(*cell).or_default();
-            *sum = sum.saturating_add(*count);
-        }
-    }
-
-    /// The length that `percent` of all do not exceed, in ms; `None` if nothing was counted.
-    pub(super) fn percentile(&self, percent: u64) -> Option<u32> {
-        let total: u128 = self.cells.values().map(|count| u128::from(*count)).sum();
-        let rank = (total * u128::from(percent)).div_ceil(100).max(1);
-        let mut seen = 0;
-        self.cells.iter().find_map(|(cell, count)| {
-            seen += u128::from(*count);
-            (rank <= seen).then(|| middle(*cell))
-        })
-    }
-
-    /// For each cell in order its distance from the cell before, and its count as a little-endian base-128 number.
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.cells.len() * 3);
-        let mut previous = 0;
-        for (cell, count) in &self.cells {
-            bytes.push(cell - previous);
-            previous = *cell;
-            let mut rest = *count;
-            while 0x80 <= rest {
-                bytes.push((rest & 0x7f) as u8 | 0x80);
-                rest >>= 7;
-            }
-            bytes.push((rest & 0x7f) as u8);
-        }
-        bytes
-    }
-
-    /// The reverse of [`Self::encode`].
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
+    /// Adds all that another histogram counted, as it was encoded. If that fails, a part may have been added.
+    pub(super) fn merge(&mut self, encoded: &[u8]) -> Result<(), StoreError> {
         let damaged = || StoreError::Corrupt("a histogram cannot be read".to_owned());
-        let mut cells = BTreeMap::new();
-        let mut bytes = bytes.iter().copied();
+        let mut bytes = encoded.iter().copied();
         let mut cell = 0_u8;
         while let Some(distance) = bytes.next() {
             cell = cell.checked_add(distance).ok_or_else(damaged)?;
@@ -76,9 +38,48 @@ impl Histogram {
                     break;
                 }
             }
-            cells.insert(cell, count);
+            self.count(cell, count);
         }
-        Ok(Self { cells })
+        Ok(())
+    }
+
+    /// The length that `percent` of all do not exceed, in ms; `None` if nothing was counted.
+    pub(super) fn percentile(&self, percent: u64) -> Option<u32> {
+        let total: u128 = self.cells.iter().map(|count| u128::from(*count)).sum();
+        let rank = (total * u128::from(percent)).div_ceil(100).max(1);
+        let mut seen = 0;
+        (0..=u8::MAX).zip(&self.cells).find_map(|(cell, count)| {
+            seen += u128::from(*count);
+            (rank <= seen).then(|| middle(cell))
+        })
+    }
+
+    /// For each cell that has counted, in order, its distance from the one before, and its count as a little-endian
+    /// base-128 number.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.cells.len() * 3);
+        let mut previous = 0;
+        for (cell, count) in (0..=u8::MAX).zip(&self.cells).filter(|(_, count)| 0 < **count) {
+            bytes.push(cell - previous);
+            previous = cell;
+            let mut rest = *count;
+            while 0x80 <= rest {
+                bytes.push((rest & 0x7f) as u8 | 0x80);
+                rest >>= 7;
+            }
+            bytes.push((rest & 0x7f) as u8);
+        }
+        bytes
+    }
+
+    fn count(&mut self, cell: u8, count: u64) {
+        let cell = usize::from(cell);
+        if self.cells.len() <= cell {
+            self.cells.resize(cell + 1, 0);
+        }
+        if let Some(sum) = self.cells.get_mut(cell) {
+            *sum = sum.saturating_add(count);
+        }
     }
 }
 
@@ -128,17 +129,20 @@ mod tests {
         }
 
         #[test]
-        fn what_is_encoded_is_decoded(cells in prop::collection::btree_map(0_u8..240, any::<u64>(), 0..240)) {
-            let histogram = Histogram { cells };
+        fn what_is_encoded_is_merged(counts in prop::collection::btree_map(0_u8..240, 1..u64::MAX, 0..240)) {
+            let mut histogram = Histogram::default();
+            counts.iter().for_each(|(cell, count)| histogram.count(*cell, *count));
+            let mut merged = Histogram::default();
 
-            let decoded = Histogram::decode(&histogram.encode()).unwrap();
+            merged.merge(&histogram.encode()).unwrap();
 
-            prop_assert_eq!(decoded, histogram);
+            prop_assert_eq!(merged, histogram);
         }
 
         #[test]
         fn any_bytes_are_decoded_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
-            if let Ok(histogram) = Histogram::decode(&bytes) {
+            let mut histogram = Histogram::default();
+            if histogram.merge(&bytes).is_ok() {
                 histogram.percentile(50);
             }
         }
@@ -157,7 +161,7 @@ mod tests {
         other.add(5);
         other.add(1_000_000);
 
-        one.merge(&other);
+        one.merge(&other.encode()).unwrap();
 
         assert_eq!(one.percentile(60), Some(5));
         assert!(900_000 < one.percentile(67).unwrap());

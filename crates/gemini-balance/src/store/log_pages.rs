@@ -4,6 +4,7 @@
 //! value and is compared literally.
 
 use std::fmt;
+use std::rc::Rc;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -15,7 +16,7 @@ use crate::random::RequestId;
 use crate::store::Store;
 use crate::store::calendar::TimeRange;
 use crate::store::error::StoreError;
-use crate::store::log_sources::{Condition, End, search};
+use crate::store::log_sources::{Condition, End, Part, search};
 use crate::store::meta::unsigned;
 use crate::store::request_logs::{first_id, time_ms};
 use crate::store::words::Kind;
@@ -42,6 +43,8 @@ pub struct LogFilter {
     pub error_kind: Option<String>,
     /// Whether the answer was asked for as a stream.
     pub is_stream: Option<bool>,
+    /// Whether it was the last attempt of its request.
+    pub is_final: Option<bool>,
     /// The request.
     pub request_id: Option<RequestId>,
 }
@@ -57,6 +60,7 @@ impl LogFilter {
         status: None,
         error_kind: None,
         is_stream: None,
+        is_final: None,
         request_id: None,
     };
 }
@@ -268,9 +272,10 @@ fn page(
     let range = filter.range.clamped();
     let end = cursor.map_or(i64::MAX, Cursor::id).min(first_id(range.end_ms));
     let limit = usize::try_from(limit.min(PAGE_ROWS_MAX)).unwrap_or_default();
-    let mut conditions = conditions(connection, filter)?;
+    let start = first_id(range.start_ms);
+    let mut conditions = conditions(connection, filter, start)?;
     // One more than asked for tells whether this page is the last.
-    let (mut ids, end) = search(&mut conditions, (first_id(range.start_ms), end), limit + 1)?;
+    let (mut ids, end) = search(&mut conditions, (start, end), limit + 1)?;
     let next = match end {
         _ if limit < ids.len() => ids.get(limit).map(|id| Cursor::before(id + 1)),
         End::Before(id) => Some(Cursor::before(id)),
@@ -280,21 +285,22 @@ fn page(
     Ok(LogPage { rows: entries(connection, &ids)?, next })
 }
 
+/// The conditions of a filter, for a search that does not go below the id `start`.
 fn conditions<'c>(
     connection: &'c Connection,
     filter: &LogFilter,
+    start: i64,
 ) -> Result<Vec<Condition<'c>>, StoreError> {
     let mut conditions = Vec::new();
+    let is_in_parts = filter.request_id.is_some() || filter.service_key_id.is_some();
+    let parts = if is_in_parts { Part::all(connection, start)? } else { Rc::default() };
     if let Some(request_id) = filter.request_id {
-        let sql = "WITH RECURSIVE parts (part) AS
-                       (SELECT max(part) FROM request_logs UNION ALL
-                        SELECT part - 1 FROM parts
-                        WHERE (SELECT min(part) FROM request_logs) < part)
-                   SELECT l.id FROM parts CROSS JOIN request_logs l
-                       ON l.part = parts.part AND substr(l.request_id, -4) = substr(?1, -4)
-                   WHERE l.request_id = ?1 AND l.id <= ?2 ORDER BY l.id DESC LIMIT ?3";
+        let sql = "SELECT id FROM request_logs
+                   WHERE part = ?4 AND substr(request_id, -4) = substr(?1, -4)
+                       AND request_id = ?1 AND id <= ?2
+                   ORDER BY id DESC LIMIT ?3";
         let value = Value::Blob(request_id.0.to_be_bytes().to_vec());
-        conditions.push(Condition::new(connection, sql, [value])?);
+        conditions.push(Condition::in_parts(connection, sql, value, &parts)?);
     }
     if let Some(id) = filter.user_key_id {
         let sql = "SELECT id FROM request_logs WHERE user_key_id = ?1 AND id <= ?2
@@ -302,14 +308,26 @@ fn conditions<'c>(
         conditions.push(Condition::new(connection, sql, [Value::Integer(id)])?);
     }
     if let Some(id) = filter.service_key_id {
-        let sql = "SELECT id FROM request_logs WHERE service_key_id = ?1 AND id <= ?2
+        let sql = "SELECT id FROM request_logs
+                   WHERE part = ?4 AND service_key_id = ?1 AND id <= ?2
                    ORDER BY id DESC LIMIT ?3";
-        conditions.push(Condition::new(connection, sql, [Value::Integer(id)])?);
+        conditions.push(Condition::in_parts(connection, sql, Value::Integer(id), &parts)?);
     }
     if let Some(outcomes) = outcomes(connection, filter)? {
         let sql = "SELECT id FROM request_logs WHERE outcome_id = ?1 AND id <= ?2
                    ORDER BY id DESC LIMIT ?3";
         conditions.push(Condition::new(connection, sql, outcomes.into_iter().map(Value::Integer))?);
+    }
+    if filter.is_final == Some(false) {
+        let sql = "SELECT id FROM request_logs WHERE ?1 AND is_final = 0 AND id <= ?2
+                   ORDER BY id DESC LIMIT ?3";
+        conditions.push(Condition::new(connection, sql, [Value::Integer(1)])?);
+    }
+    if filter.is_final == Some(true) {
+        // No index: of the few attempts of each request one is the last.
+        let sql = "SELECT id FROM request_logs WHERE ?1 AND is_final = 1 AND id <= ?2
+                   ORDER BY id DESC LIMIT ?3";
+        conditions.push(Condition::new(connection, sql, [Value::Integer(1)])?);
     }
     if conditions.is_empty() {
         let sql = "SELECT id FROM request_logs WHERE ?1 AND id <= ?2 ORDER BY id DESC LIMIT ?3";

@@ -4,15 +4,20 @@
 //! where their sequences meet. Always true: a search ends after a bounded number of looks into an index, and then knows
 //! where to go on; no row is read that does not match.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
+use std::rc::Rc;
+
 use rusqlite::types::Value;
-use rusqlite::{CachedStatement, Connection, Statement};
+use rusqlite::{CachedStatement, Connection, Params, Statement};
 
 use crate::store::error::StoreError;
 
 /// Ids read from an index at a time.
-const LOOK_IDS: i64 = 32;
-/// Looks into indexes that one search may take: some tens of ms.
-const LOOKS_MAX: u32 = 4_000;
+const LOOK_IDS: usize = 32;
+/// Looks into indexes that one search may take, besides one for each of its sources: some tens of ms.
+const LOOKS_MAX: usize = 4_000;
 
 /// Where a search stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,10 +28,34 @@ pub(super) enum End {
     Before(i64),
 }
 
-/// One condition: the ids of the rows that satisfy any of its parts.
+/// A part of the rows that has a piece of each partitioned index to itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part {
+    number: i64,
+    first_id: i64,
+    last_id: i64,
+}
+
+impl Part {
+    /// All parts that may hold ids from `start` on, that with the newest rows first.
+    pub(super) fn all(connection: &Connection, start: i64) -> Result<Rc<[Self]>, StoreError> {
+        let mut statement = connection.prepare_cached(
+            "SELECT part, first_id, last_id FROM log_parts WHERE ?1 <= last_id
+             ORDER BY last_id DESC",
+        )?;
+        let parts = statement.query_map([start], |row| {
+            Ok(Self { number: row.get(0)?, first_id: row.get(1)?, last_id: row.get(2)? })
+        })?;
+        Ok(parts.collect::<Result<_, _>>()?)
+    }
+}
+
+/// One condition: the ids of the rows that satisfy it from any of its sources.
 pub(super) struct Condition<'c> {
     statement: CachedStatement<'c>,
     sources: Vec<Source>,
+    /// Which source may have which id next; those that have none are not there.
+    order: BinaryHeap<(i64, usize)>,
 }
 
 impl<'c> Condition<'c> {
@@ -36,16 +65,48 @@ impl<'c> Condition<'c> {
         sql: &str,
         values: impl IntoIterator<Item = Value>,
     ) -> Result<Self, StoreError> {
-        let statement = connection.prepare_cached(sql)?;
-        Ok(Self { statement, sources: values.into_iter().map(Source::new).collect() })
+        Self::of(connection, sql, values.into_iter().map(|value| Source::new(value, None)))
     }
 
-    fn next(&mut self, at_most: i64, looks: &mut u32) -> Result<Option<i64>, StoreError> {
-        let mut next = None;
-        for source in &mut self.sources {
-            next = next.max(source.next(&mut self.statement, at_most, looks)?);
+    /// As [`Self::new`], where an index begins with the number of a part; the statement takes it last.
+    pub(super) fn in_parts(
+        connection: &'c Connection,
+        sql: &str,
+        value: Value,
+        parts: &Rc<[Part]>,
+    ) -> Result<Self, StoreError> {
+        Self::of(connection, sql, [Source::new(value, Some(Rc::clone(parts)))])
+    }
+
+    fn of(
+        connection: &'c Connection,
+        sql: &str,
+        sources: impl IntoIterator<Item = Source>,
+    ) -> Result<Self, StoreError> {
+        let statement = connection.prepare_cached(sql)?;
+        let sources: Vec<_> = sources.into_iter().collect();
+        let order = (0..sources.len()).map(|source| (i64::MAX, source)).collect();
+        Ok(Self { statement, sources, order })
+    }
+
+    fn next(&mut self, at_most: i64, looks: &mut usize) -> Result<Option<i64>, StoreError> {
+        while let Some(mut first) = self.order.peek_mut() {
+            let (id, number) = *first;
+            if id <= at_most {
+                return Ok(Some(id));
+            }
+            let next = match self.sources.get_mut(number) {
+                Some(source) => source.next(&mut self.statement, at_most, looks)?,
+                None => None,
+            };
+            match next {
+                Some(id) => *first = (id, number),
+                None => {
+                    PeekMut::pop(first);
+                }
+            }
         }
-        Ok(next)
+        Ok(None)
     }
 }
 
@@ -55,11 +116,12 @@ pub(super) fn search(
     (start, end): (i64, i64),
     limit: usize,
 ) -> Result<(Vec<i64>, End), StoreError> {
+    let sources: usize = conditions.iter().map(|condition| condition.sources.len()).sum();
     let mut found = Vec::new();
     let mut looks = 0;
     let mut candidate = end - 1;
     while start <= candidate {
-        if found.len() == limit || LOOKS_MAX <= looks {
+        if found.len() == limit || LOOKS_MAX + sources <= looks {
             return Ok((found, End::Before(candidate + 1)));
         }
         match meet(conditions, candidate, &mut looks)? {
@@ -85,7 +147,7 @@ enum Meeting {
 fn meet(
     conditions: &mut [Condition<'_>],
     candidate: i64,
-    looks: &mut u32,
+    looks: &mut usize,
 ) -> Result<Meeting, StoreError> {
     let mut id = candidate;
     let mut first = None;
@@ -102,31 +164,69 @@ fn meet(
 /// One descending sequence of ids, read ahead a little.
 struct Source {
     value: Value,
+    /// Where to look, if not in one index over all rows.
+    parts: Option<Rc<[Part]>>,
     /// The ids read last, lowest first.
     ids: Vec<i64>,
-    /// Nothing is below what was read last.
-    is_exhausted: bool,
 }
 
 impl Source {
-    fn new(value: Value) -> Self {
-        Self { value, ids: Vec::new(), is_exhausted: false }
+    fn new(value: Value, parts: Option<Rc<[Part]>>) -> Self {
+        Self { value, parts, ids: Vec::new() }
     }
 
     fn next(
         &mut self,
         statement: &mut Statement<'_>,
         at_most: i64,
-        looks: &mut u32,
+        looks: &mut usize,
     ) -> Result<Option<i64>, StoreError> {
         while self.ids.pop_if(|id| at_most < *id).is_some() {}
-        if self.ids.is_empty() && !self.is_exhausted {
-            *looks += 1;
-            let rows = statement.query_map((&self.value, at_most, LOOK_IDS), |row| row.get(0))?;
-            self.ids = rows.collect::<Result<_, _>>()?;
-            self.is_exhausted = self.ids.is_empty();
+        if self.ids.is_empty() {
+            self.ids = match self.parts.clone() {
+                None => {
+                    *looks += 1;
+                    read(statement, (&self.value, at_most, LOOK_IDS as i64))?
+                }
+                Some(parts) => self.look_in_parts(statement, &parts, at_most, looks)?,
+            };
             self.ids.reverse();
         }
         Ok(self.ids.last().copied())
     }
+
+    /// The highest ids of all parts at or below `at_most`, without a gap, highest first.
+    fn look_in_parts(
+        &self,
+        statement: &mut Statement<'_>,
+        parts: &[Part],
+        at_most: i64,
+        looks: &mut usize,
+    ) -> Result<Vec<i64>, StoreError> {
+        let mut ids: Vec<i64> = Vec::new();
+        // Below this id a part may have more than was read of it.
+        let mut known_from = i64::MIN;
+        for part in parts {
+            if at_most < part.first_id {
+                continue;
+            }
+            // Parts are in the order of their last ids: no further one has a higher id than was found.
+            if ids.iter().min().is_some_and(|lowest| part.last_id < *lowest) {
+                break;
+            }
+            *looks += 1;
+            let found = read(statement, (&self.value, at_most, LOOK_IDS as i64, part.number))?;
+            if found.len() == LOOK_IDS {
+                known_from = found.last().copied().map_or(known_from, |last| last.max(known_from));
+            }
+            ids.extend(found);
+        }
+        ids.retain(|id| known_from <= *id);
+        ids.sort_unstable_by_key(|id| Reverse(*id));
+        Ok(ids)
+    }
+}
+
+fn read(statement: &mut Statement<'_>, which: impl Params) -> Result<Vec<i64>, StoreError> {
+    Ok(statement.query_map(which, |row| row.get(0))?.collect::<Result<_, _>>()?)
 }

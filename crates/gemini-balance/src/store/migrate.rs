@@ -10,7 +10,10 @@ use crate::store::error::{OpenError, StoreError};
 use crate::store::open::OpenOptions;
 
 /// Step `n` leads to schema version `n + 1`. Steps that were released are never edited.
-pub(super) const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001_first.sql")];
+pub(super) const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/0001_first.sql"),
+    include_str!("../../migrations/0002_sheets.sql"),
+];
 
 /// The schema version this program writes.
 pub(super) fn newest() -> u32 {

@@ -26,11 +26,16 @@ pub mod stats;
 pub mod user_keys;
 pub mod value_counts;
 
+mod checkpointer;
 mod crew;
+mod fold;
 mod histogram;
+mod log_counts;
 mod log_sources;
 mod migrate;
 mod rollup;
+mod sheet;
+mod sheets;
 mod words;
 mod writer;
 
@@ -39,6 +44,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use rusqlite::{Connection, Transaction};
 
+use crate::store::checkpointer::Checkpointer;
 use crate::store::crew::Crew;
 use crate::store::error::{OpenError, StoreError};
 use crate::store::open::OpenOptions;
@@ -69,12 +75,15 @@ impl Store {
     pub fn open(options: &OpenOptions) -> Result<Self, OpenError> {
         let path = &options.path;
         let opened = open::open(options)?;
+        let engine = |source| OpenError::Engine { path: path.clone(), source };
+        let files = |source| OpenError::Files { path: path.clone(), source };
         let readers = (0..READERS)
             .map(|_| open::connect_to_read(path))
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|source| OpenError::Engine { path: path.clone(), source })?;
-        let files = |source| OpenError::Files { path: path.clone(), source };
-        let writer = vec![Writer::new(opened)];
+            .map_err(engine)?;
+        let checkpoints = open::connect_to_checkpoint(path).map_err(engine)?;
+        let checkpointer = Checkpointer::start(checkpoints).map_err(files)?;
+        let writer = vec![Writer::new(opened, checkpointer).map_err(engine)?];
         let threads = Threads {
             writer: Crew::start("store-writer", writer, WRITE_QUEUE_MAX, Writer::rest)
                 .map_err(files)?,

@@ -89,6 +89,20 @@ pub(super) fn connect_to_read(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Opens one more connection that makes checkpoints and nothing else.
+pub(super) fn connect_to_checkpoint(path: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    // A checkpoint knows the log only after a first look at the database.
+    connection.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA cache_size = 16; PRAGMA trusted_schema = OFF;
+         PRAGMA schema_version;",
+    )?;
+    Ok(connection)
+}
+
 /// Makes an empty file that only we may read, in place of whatever has that name.
 pub(super) fn create_private_file(path: &Path) -> io::Result<File> {
     match fs::remove_file(path) {

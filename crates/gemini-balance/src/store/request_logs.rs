@@ -5,12 +5,13 @@
 
 use std::sync::Arc;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::log_row::LogRow;
 use crate::store::Store;
 use crate::store::calendar::TIME_MS_MAX;
 use crate::store::error::StoreError;
+use crate::store::log_counts;
 use crate::store::meta::unsigned;
 use crate::store::rollup::Rollup;
 use crate::store::words::{Kind, Outcome, Words};
@@ -19,8 +20,9 @@ use crate::store::writer::Durability;
 /// Ids per ms. Counted from 2020 on, ids take six bytes of each index entry until 2054, where SQLite's next size is eight;
 /// and they stay below 2^53, so they are exact in JavaScript.
 const IDS_PER_MS: i64 = 128;
-/// Rows of one part of the index by request id: few enough for its pages to stay in memory while it grows.
-const PART_ROWS: u64 = 65_536;
+/// Rows of one part of the indexes by request and by service key: few enough for its pages to stay in memory while it
+/// grows. Tests see many parts.
+const PART_ROWS: u64 = if cfg!(test) { 64 } else { 65_536 };
 /// The start of 2020. Rows of older attempts have negative ids.
 const EPOCH_MS: i64 = 1_577_836_800_000;
 
@@ -46,15 +48,20 @@ pub(super) fn insert<'a>(
     let mut rows: Vec<_> = rows.collect();
     rows.sort_by_key(|row| row.ended_at_ms);
     let part = part(connection)?;
+    let newest = newest_id(connection)?;
     let mut rollup = Rollup::default();
-    let mut id = i64::MIN;
+    let mut ids: Vec<i64> = Vec::with_capacity(rows.len());
     for row in rows {
-        id = free_id(connection, id, row.ended_at_ms)?;
+        let previous = ids.last().copied().unwrap_or(i64::MIN);
+        let id = free_id(connection, (previous, newest), row.ended_at_ms)?;
+        ids.push(id);
         let outcome = outcome(connection, words, row)?;
         let (outcome_id, outcome) = words.outcome(connection, outcome)?;
         insert_row(connection, row, Place { id, outcome_id, part })?;
         rollup.add(row, time_ms(id), &outcome);
     }
+    count_in_part(connection, part, &ids)?;
+    log_counts::add(connection, &ids)?;
     rollup.write(connection)
 }
 
@@ -78,22 +85,52 @@ struct Place {
 
 /// The part that grows: the newest, or one more when that is full.
 fn part(connection: &Connection) -> Result<i64, StoreError> {
+    let sql = "SELECT part, rows FROM log_parts ORDER BY part DESC LIMIT 1";
+    let newest = connection
+        .prepare_cached(sql)?
+        .query_row([], |row| Ok((row.get(0)?, unsigned(row, 1)?)))
+        .optional()?;
+    Ok(match newest {
+        Some((part, rows)) if rows < PART_ROWS => part,
+        Some((part, _)) => part + 1,
+        None => 0,
+    })
+}
+
+/// Notes that a part has some more rows; their ids in ascending order.
+fn count_in_part(connection: &Connection, part: i64, ids: &[i64]) -> Result<(), StoreError> {
+    let (Some(first), Some(last)) = (ids.first(), ids.last()) else {
+        return Ok(());
+    };
     let mut statement = connection.prepare_cached(
-        "SELECT max(part), count(*) FROM request_logs
-         WHERE part = (SELECT max(part) FROM request_logs)",
+        "INSERT INTO log_parts VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET
+             first_id = min(first_id, excluded.first_id),
+             last_id = max(last_id, excluded.last_id), rows = rows + excluded.rows",
     )?;
-    let (part, rows) =
-        statement.query_row([], |row| Ok((row.get::<_, Option<i64>>(0)?, unsigned(row, 1)?)))?;
-    let part = part.unwrap_or(0);
-    Ok(if rows < PART_ROWS { part } else { part + 1 })
+    statement.execute((part, first, last, ids.len() as i64))?;
+    Ok(())
+}
+
+/// The highest id before a batch.
+fn newest_id(connection: &Connection) -> Result<i64, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT max(id) FROM request_logs")?;
+    let newest: Option<i64> = statement.query_row([], |row| row.get(0))?;
+    Ok(newest.unwrap_or(i64::MIN))
 }
 
 /// An id for an attempt that ended at `time_ms`, behind all others of that ms. When a ms is full the next one is used.
-fn free_id(connection: &Connection, previous: i64, time_ms: i64) -> Result<i64, StoreError> {
-    let mut first = first_id(time_ms.min(TIME_MS_MAX - 1));
-    if first <= previous {
-        // The row before had the same time, so its successor is free or in the next ms.
-        first = previous + 1;
+///
+/// `previous` is the id of the row before in this batch, `newest` the highest before the batch.
+fn free_id(
+    connection: &Connection,
+    (previous, newest): (i64, i64),
+    time_ms: i64,
+) -> Result<i64, StoreError> {
+    // The row before may have had the same time, then its successor is free or in the next ms.
+    let mut first = first_id(time_ms.min(TIME_MS_MAX - 1)).max(previous.saturating_add(1));
+    if newest < first {
+        return Ok(first);
     }
     let mut statement =
         connection.prepare_cached("SELECT max(id) FROM request_logs WHERE ?1 <= id AND id < ?2")?;

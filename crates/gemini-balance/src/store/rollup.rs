@@ -1,12 +1,12 @@
-//! Sums of log rows by quarter-hour and by day, written in the transaction of the rows themselves.
+//! Sums of log rows, written in the transaction of the rows themselves.
 //!
-//! Always true: for each dimension, the cells of either span add up to the same sums, those of all rows ever written
-//! minus what was pruned. A range is read as whole days of UTC with quarter-hours at both ends.
+//! Always true: a row is counted once in the sums of each dimension, as a loose cell or in sheets; latencies and errors
+//! are counted by quarter-hour and by day, and either adds up to the same.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 
 use crate::log_row::{LogRow, Tokens};
@@ -14,22 +14,16 @@ use crate::store::calendar::{DAY_MS, QUARTER_MS, TimeRange};
 use crate::store::error::StoreError;
 use crate::store::histogram::Histogram;
 use crate::store::meta::unsigned;
+use crate::store::sheet::Row;
+use crate::store::sheets::{Dimension, SUBJECTS_END};
 use crate::store::user_keys::{self, Use};
 use crate::store::words::Outcome;
 
 /// Quarter-hours in a day.
 const DAY_QUARTERS: i64 = DAY_MS / QUARTER_MS;
 
-/// What a cell adds up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Dimension {
-    All = 0,
-    UserKey = 1,
-    ServiceKey = 2,
-}
-
-/// How long a cell is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// How long a cell of latencies or errors is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Span {
     Quarter = 0,
     Day = 1,
@@ -69,7 +63,7 @@ pub struct Sums {
 
 impl Sums {
     /// Reads the eight sums of a cell, in the order of their columns, from column `first` on.
-    pub(super) fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<Self> {
+    pub(super) fn read(row: &rusqlite::Row<'_>, first: usize) -> rusqlite::Result<Self> {
         Ok(Self {
             attempts: unsigned(row, first)?,
             requests: unsigned(row, first + 1)?,
@@ -110,6 +104,46 @@ impl Sums {
     }
 }
 
+impl From<Row> for Sums {
+    fn from(row: Row) -> Self {
+        let [
+            attempts,
+            requests,
+            successes,
+            prompt_tokens,
+            completion_tokens,
+            cached_tokens,
+            thinking_tokens,
+            total_tokens,
+        ] = row;
+        Self {
+            attempts,
+            requests,
+            successes,
+            prompt_tokens,
+            completion_tokens,
+            cached_tokens,
+            thinking_tokens,
+            total_tokens,
+        }
+    }
+}
+
+impl From<Sums> for Row {
+    fn from(sums: Sums) -> Self {
+        [
+            sums.attempts,
+            sums.requests,
+            sums.successes,
+            sums.prompt_tokens,
+            sums.completion_tokens,
+            sums.cached_tokens,
+            sums.thinking_tokens,
+            sums.total_tokens,
+        ]
+    }
+}
+
 /// The two histograms of a cell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Latencies {
@@ -117,20 +151,22 @@ pub(super) struct Latencies {
     pub(super) first_byte: Histogram,
 }
 
-/// What a batch of rows adds to the cells, gathered before it is written.
+/// What a batch of rows adds to the sums, gathered before it is written.
+///
+/// All of it is written in the order in which it is stored, so that each page is looked for and changed once.
 #[derive(Debug, Default)]
 pub(super) struct Rollup {
     sums: HashMap<Cell, Sums>,
-    latencies: HashMap<(Span, i64, i64), Latencies>,
-    errors: HashMap<(Span, i64, i64), (u64, u64)>,
-    user_keys: HashMap<i64, Use>,
-    service_keys: HashMap<i64, i64>,
+    latencies: BTreeMap<(Span, i64, i64), Latencies>,
+    errors: BTreeMap<(Span, i64, i64), (u64, u64)>,
+    user_keys: BTreeMap<i64, Use>,
+    service_keys: BTreeMap<i64, i64>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Whose sums, of which quarter-hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Cell {
     dimension: Dimension,
-    span: Span,
     start: i64,
     subject_id: i64,
     model_id: i64,
@@ -141,17 +177,18 @@ impl Rollup {
     pub(super) fn add(&mut self, row: &LogRow, time_ms: i64, outcome: &Outcome) {
         let Outcome { model: model_id, error_kind, .. } = *outcome;
         let sums = Sums::of(row);
-        let subjects = [
-            (Dimension::All, 0),
-            (Dimension::UserKey, row.user_key_id.unwrap_or(0)),
-            (Dimension::ServiceKey, row.service_key_id.unwrap_or(0)),
-        ];
+        let start = time_ms.div_euclid(QUARTER_MS);
+        for (dimension, subject_id, model_id) in [
+            (Dimension::Model, Some(model_id), 0),
+            (Dimension::UserKey, row.user_key_id, model_id),
+            (Dimension::ServiceKey, row.service_key_id, model_id),
+        ] {
+            let subject_id = subject_id.filter(|id| (1..SUBJECTS_END).contains(id)).unwrap_or(0);
+            let cell = Cell { dimension, start, subject_id, model_id };
+            self.sums.entry(cell).or_default().add(&sums);
+        }
         for span in Span::BOTH {
             let start = time_ms.div_euclid(span.length_ms());
-            for (dimension, subject_id) in subjects {
-                let cell = Cell { dimension, span, start, subject_id, model_id };
-                self.sums.entry(cell).or_default().add(&sums);
-            }
             if row.is_final && row.is_success() {
                 let latencies = self.latencies.entry((span, start, model_id)).or_default();
                 latencies.duration.add(row.duration_ms);
@@ -186,8 +223,8 @@ impl Rollup {
             user_keys::count_use(connection, id, &used)?;
         }
         let mut statement = connection.prepare_cached(
-            "UPDATE service_keys SET last_used_at_ms = max(coalesce(last_used_at_ms, ?2), ?2)
-             WHERE id = ?1",
+            "INSERT INTO service_key_uses VALUES (?1, ?2)
+             ON CONFLICT DO UPDATE SET last_at_ms = max(last_at_ms, excluded.last_at_ms)",
         )?;
         for used in self.service_keys {
             statement.execute(used)?;
@@ -196,7 +233,7 @@ impl Rollup {
     }
 }
 
-/// The parts a range is read in: days of UTC in the middle, quarter-hours at the ends.
+/// The parts a range of latencies or errors is read in: days of UTC in the middle, quarter-hours at the ends.
 ///
 /// The ends of the range are widened to whole quarter-hours.
 pub(super) fn cover(range: TimeRange) -> Vec<(Span, Range<i64>)> {
@@ -218,7 +255,7 @@ pub(super) fn cover(range: TimeRange) -> Vec<(Span, Range<i64>)> {
 
 fn write_sums(connection: &Connection, sums: HashMap<Cell, Sums>) -> Result<(), StoreError> {
     let mut statement = connection.prepare_cached(
-        "INSERT INTO rollups VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+        "INSERT INTO loose_sums VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
          ON CONFLICT DO UPDATE SET
              attempts = attempts + excluded.attempts,
              requests = requests + excluded.requests,
@@ -229,10 +266,11 @@ fn write_sums(connection: &Connection, sums: HashMap<Cell, Sums>) -> Result<(), 
              thinking_tokens = thinking_tokens + excluded.thinking_tokens,
              total_tokens = total_tokens + excluded.total_tokens",
     )?;
+    let mut sums: Vec<_> = sums.into_iter().collect();
+    sums.sort_unstable_by_key(|(cell, _)| *cell);
     for (cell, sums) in sums {
         statement.execute((
             cell.dimension as i64,
-            cell.span as i64,
             cell.start,
             cell.subject_id,
             cell.model_id,
@@ -264,8 +302,8 @@ fn write_latencies(
         })
         .optional()?;
     if let Some((duration, first_byte)) = stored {
-        latencies.duration.merge(&Histogram::decode(&duration)?);
-        latencies.first_byte.merge(&Histogram::decode(&first_byte)?);
+        latencies.duration.merge(&duration)?;
+        latencies.first_byte.merge(&first_byte)?;
     }
     connection
         .prepare_cached("INSERT OR REPLACE INTO rollup_latencies VALUES (?1, ?2, ?3, ?4, ?5)")?
@@ -281,7 +319,7 @@ fn write_latencies(
 
 fn write_errors(
     connection: &Connection,
-    errors: HashMap<(Span, i64, i64), (u64, u64)>,
+    errors: BTreeMap<(Span, i64, i64), (u64, u64)>,
 ) -> Result<(), StoreError> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO rollup_errors VALUES (?1, ?2, ?3, ?4, ?5)

@@ -1,7 +1,7 @@
 //! Which sums are asked for: of everything, of one user key or of one service key; of all models or of one.
 //!
-//! Always true: what one key used is found by looking up its cells one by one, so it costs the same however many other
-//! keys there are.
+//! Always true: of what one key used only the sheets that it shares with at most 1,023 others are read, so it costs the same
+//! however many further keys there are.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,8 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::store::calendar::TimeRange;
 use crate::store::error::StoreError;
-use crate::store::rollup::{Dimension, Span, Sums, cover};
+use crate::store::rollup::Sums;
+use crate::store::sheets::{Dimension, by_period, of_subjects};
 use crate::store::words::Kind;
 
 /// Whose sums.
@@ -41,15 +42,6 @@ impl From<TimeRange> for Scope {
     }
 }
 
-/// Sums of some cells.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct CellSums {
-    /// The cell's quarter-hour or day, numbered since the epoch.
-    pub(super) start: i64,
-    pub(super) model_id: i64,
-    pub(super) sums: Sums,
-}
-
 impl Scope {
     /// Whether there are histograms for it: they are kept by model alone.
     pub(super) fn has_latencies(&self) -> bool {
@@ -71,70 +63,73 @@ impl Scope {
         Ok(id.map(Some))
     }
 
-    /// Sums by quarter-hour and model, oldest first.
-    pub(super) fn quarters(&self, connection: &Connection) -> Result<Vec<CellSums>, StoreError> {
-        let Some(model_id) = self.model_id(connection)? else {
-            return Ok(Vec::new());
-        };
-        let mut cells = self.cells(connection, Span::Quarter, self.range.quarters())?;
-        cells.retain(|cell| model_id.is_none_or(|id| id == cell.model_id));
-        Ok(cells)
+    /// All sums.
+    pub(super) fn total(&self, connection: &Connection) -> Result<Sums, StoreError> {
+        let mut total = Sums::default();
+        self.by_period(connection, &self.bounds(), |_, sums| total.add(&sums))?;
+        Ok(total)
     }
 
     /// Sums by model.
-    pub(super) fn by_model(
-        &self,
-        connection: &Connection,
-    ) -> Result<HashMap<i64, Sums>, StoreError> {
+    pub(super) fn by_model(&self, connection: &Connection) -> Result<Vec<(i64, Sums)>, StoreError> {
         let mut models: HashMap<i64, Sums> = HashMap::new();
-        let Some(model_id) = self.model_id(connection)? else {
-            return Ok(models);
-        };
-        for (span, starts) in cover(self.range) {
-            for cell in self.cells(connection, span, starts)? {
-                if model_id.is_none_or(|id| id == cell.model_id) {
-                    models.entry(cell.model_id).or_default().add(&cell.sums);
-                }
-            }
-        }
-        Ok(models)
+        self.by_period_and_model(connection, &self.bounds(), |_, model_id, sums| {
+            models.entry(model_id).or_default().add(&sums);
+        })?;
+        Ok(models.into_iter().collect())
     }
 
-    fn cells(
+    /// Hands over sums piece by piece: the number of the period and sums. A period lies between one of `bounds`, in
+    /// quarter-hours and in ascending order, and the next.
+    pub(super) fn by_period(
         &self,
         connection: &Connection,
-        span: Span,
-        starts: std::ops::Range<i64>,
-    ) -> Result<Vec<CellSums>, StoreError> {
-        let (dimension, subject_id) = match self.subject {
-            Subject::All => (Dimension::All, 0),
+        bounds: &[i64],
+        mut take: impl FnMut(usize, Sums),
+    ) -> Result<(), StoreError> {
+        // How much there is of a key alone is kept more finely than how much there is of a key and a model.
+        if self.model.is_some() {
+            return self
+                .by_period_and_model(connection, bounds, |period, _, sums| take(period, sums));
+        }
+        let (dimension, id) = match self.subject {
+            Subject::All => {
+                return by_period(connection, bounds, |period, _, sums| take(period, sums));
+            }
             Subject::UserKey(id) => (Dimension::UserKey, id),
             Subject::ServiceKey(id) => (Dimension::ServiceKey, id),
         };
-        // The subject stands behind the start in the primary key, so a range of starts would read the cells of every
-        // subject: each start is looked up by itself, unless there is but one subject.
-        let sql = match self.subject {
-            Subject::All => {
-                "SELECT start, model_id, attempts, requests, successes, prompt_tokens, completion_tokens,
-                        cached_tokens, thinking_tokens, total_tokens
-                 FROM rollups
-                 WHERE dimension = ?1 AND span = ?2 AND ?3 <= start AND start < ?4 AND subject_id = ?5
-                 ORDER BY start"
-            }
-            Subject::UserKey(_) | Subject::ServiceKey(_) => {
-                "WITH RECURSIVE starts (start) AS
-                     (SELECT ?3 WHERE ?3 < ?4 UNION ALL SELECT start + 1 FROM starts WHERE start + 1 < ?4)
-                 SELECT starts.start, model_id, attempts, requests, successes, prompt_tokens, completion_tokens,
-                        cached_tokens, thinking_tokens, total_tokens
-                 FROM starts CROSS JOIN rollups r
-                     ON r.dimension = ?1 AND r.span = ?2 AND r.start = starts.start AND r.subject_id = ?5"
+        of_subjects(connection, (dimension, &[id]), bounds, |period, _, _, sums| take(period, sums))
+    }
+
+    /// As [`Self::by_period`]: the number of the period, the model and sums.
+    pub(super) fn by_period_and_model(
+        &self,
+        connection: &Connection,
+        bounds: &[i64],
+        mut take: impl FnMut(usize, i64, Sums),
+    ) -> Result<(), StoreError> {
+        let Some(wanted) = self.model_id(connection)? else {
+            return Ok(());
+        };
+        let mut take = |period, model_id, sums| {
+            if wanted.is_none_or(|wanted| wanted == model_id) {
+                take(period, model_id, sums);
             }
         };
-        let mut statement = connection.prepare_cached(sql)?;
-        let parameters = (dimension as i64, span as i64, starts.start, starts.end, subject_id);
-        let cells = statement.query_map(parameters, |row| {
-            Ok(CellSums { start: row.get(0)?, model_id: row.get(1)?, sums: Sums::read(row, 2)? })
-        })?;
-        Ok(cells.collect::<Result<_, _>>()?)
+        let (dimension, id) = match self.subject {
+            Subject::All => return by_period(connection, bounds, take),
+            Subject::UserKey(id) => (Dimension::UserKeyModel, id),
+            Subject::ServiceKey(id) => (Dimension::ServiceKeyModel, id),
+        };
+        of_subjects(connection, (dimension, &[id]), bounds, |period, _, model_id, sums| {
+            take(period, model_id, sums);
+        })
+    }
+
+    /// The bounds of the one period that is the range.
+    fn bounds(&self) -> [i64; 2] {
+        let quarters = self.range.quarters();
+        [quarters.start, quarters.end]
     }
 }

@@ -13,17 +13,17 @@ use utoipa::ToSchema;
 use crate::store::Store;
 use crate::store::calendar::{TimeRange, Zone};
 use crate::store::error::StoreError;
-use crate::store::histogram::Histogram;
 use crate::store::meta::unsigned;
-use crate::store::rollup::{Dimension, Latencies, Span, Sums};
-use crate::store::scope::{Scope, Subject};
+use crate::store::rollup::{Latencies, Span, Sums};
+use crate::store::scope::Scope;
+use crate::store::sheets::{Dimension, by_period, by_period_as, by_subject, of_subjects};
 use crate::store::stats::{
-    Percentiles, Period, Step, Usage, by_model, by_subject, errors_by_id, most_used, periods,
-    service_key_names, user_key_name, word,
+    POINTS_MAX, Percentiles, Period, Step, Usage, errors_by_id, most_used, service_key_names,
+    user_key_name, word,
 };
 
 /// Quarter-hours of an hour.
-const HOUR_QUARTERS: i64 = 4;
+const HOUR_QUARTERS: usize = 4;
 
 /// What the lines stand for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -127,12 +127,12 @@ impl Store {
         zone: Zone,
     ) -> Result<Chart, StoreError> {
         self.read(move |connection| {
-            let periods = periods(range, step, &zone)?;
+            let axis = Axis::new(range, step, &zone)?;
             match by {
-                By::Model => models(connection, range, limit, &periods),
-                By::ErrorKind => error_kinds(connection, range, limit, &periods),
-                By::UserKey => keys(connection, (range, Dimension::UserKey), limit, &periods),
-                By::ServiceKey => keys(connection, (range, Dimension::ServiceKey), limit, &periods),
+                By::Model => models(connection, range, limit, axis),
+                By::ErrorKind => error_kinds(connection, range, limit, axis),
+                By::UserKey => keys(connection, (range, Dimension::UserKey), limit, axis),
+                By::ServiceKey => keys(connection, (range, Dimension::ServiceKey), limit, axis),
             }
         })
         .await
@@ -144,18 +144,18 @@ impl Store {
     /// As any read.
     pub async fn key_models(&self, scope: Scope) -> Result<Vec<KeyModel>, StoreError> {
         self.read(move |connection| {
-            let first = scope.range.quarters().start;
+            let quarters = scope.range.quarters();
+            let hours = quarters.clone().step_by(HOUR_QUARTERS);
+            let bounds: Vec<i64> = hours.chain([quarters.end]).collect();
             let mut models: HashMap<i64, (Sums, Vec<Option<Amount>>)> = HashMap::new();
-            for cell in scope.quarters(connection)? {
-                let (sums, hours) = models
-                    .entry(cell.model_id)
-                    .or_insert_with(|| (Sums::default(), vec![None; HOURS]));
-                sums.add(&cell.sums);
-                let hour = usize::try_from((cell.start - first) / HOUR_QUARTERS).ok();
-                if let Some(hour) = hour.and_then(|hour| hours.get_mut(hour)) {
-                    hour.get_or_insert_default().add(cell.sums.into());
+            scope.by_period_and_model(connection, &bounds, |hour, model_id, more| {
+                let (sums, hours) =
+                    models.entry(model_id).or_insert_with(|| (Sums::default(), vec![None; HOURS]));
+                sums.add(&more);
+                if let Some(hour) = hours.get_mut(hour) {
+                    hour.get_or_insert_default().add(more.into());
                 }
-            }
+            })?;
             let totals = models.iter().map(|(id, (sums, _))| (*id, *sums)).collect();
             let mut shown = Vec::with_capacity(models.len());
             for (id, sums) in most_used(totals, usize::MAX) {
@@ -177,15 +177,12 @@ impl Store {
         range: TimeRange,
     ) -> Result<HashMap<i64, Amount>, StoreError> {
         self.read(move |connection| {
-            let mut keys = HashMap::new();
-            for id in ids {
-                let scope = Scope { subject: Subject::ServiceKey(id), ..Scope::from(range) };
-                let mut amount = Amount::default();
-                scope.by_model(connection)?.into_values().for_each(|sums| amount.add(sums.into()));
-                if 0 < amount.attempts {
-                    keys.insert(id, amount);
-                }
-            }
+            let mut keys: HashMap<i64, Amount> = HashMap::new();
+            let quarters = range.quarters();
+            let bounds = [quarters.start, quarters.end];
+            of_subjects(connection, (Dimension::ServiceKey, &ids), &bounds, |_, id, _, sums| {
+                keys.entry(id).or_default().add(sums.into());
+            })?;
             Ok(keys)
         })
         .await
@@ -202,14 +199,14 @@ impl Store {
         zone: Zone,
     ) -> Result<Vec<LatencyPoint>, StoreError> {
         self.read(move |connection| {
-            let periods = periods(scope.range, step, &zone)?;
-            let mut sums: Vec<Latencies> = periods.iter().map(|_| Latencies::default()).collect();
+            let axis = Axis::new(scope.range, step, &zone)?;
+            let mut sums = vec![Latencies::default(); axis.periods.len()];
             if let Some(model_id) = scope.model_id(connection)? {
-                add_latencies(connection, (scope.range, model_id), &periods, &mut sums)?;
+                add_latencies(connection, (scope.range, model_id), &axis, &mut sums)?;
             }
-            let points = periods.into_iter().zip(sums);
+            let points = axis.periods.into_iter().zip(sums);
             Ok(points
-                .map(|(Period { label, start_ms, .. }, latencies)| LatencyPoint {
+                .map(|(ChartPeriod { label, start_ms }, latencies)| LatencyPoint {
                     label,
                     start_ms,
                     latency: (&latencies.duration).into(),
@@ -221,16 +218,40 @@ impl Store {
     }
 }
 
+/// The periods of a chart.
+struct Axis {
+    periods: Vec<ChartPeriod>,
+    /// Where each begins and the last ends, in quarter-hours.
+    bounds: Vec<i64>,
+}
+
+impl Axis {
+    fn new(range: TimeRange, step: Step, zone: &Zone) -> Result<Self, StoreError> {
+        let (periods, bounds) = Period::all(range, step, zone, POINTS_MAX)?;
+        let periods = periods
+            .iter()
+            .map(|period| ChartPeriod { label: period.label(step), start_ms: period.start_ms() });
+        Ok(Self { periods: periods.collect(), bounds })
+    }
+
+    /// The period that holds a quarter-hour of the range.
+    fn place_of(&self, quarter: i64) -> Option<usize> {
+        self.bounds.partition_point(|bound| *bound <= quarter).checked_sub(1)
+    }
+}
+
 fn models(
     connection: &Connection,
     range: TimeRange,
     limit: usize,
-    periods: &[Period],
+    axis: Axis,
 ) -> Result<Chart, StoreError> {
-    let mut lines = Lines::new(most_used(by_model(connection, range)?, limit), periods);
-    for cell in Scope::from(range).quarters(connection)? {
-        lines.add(cell.model_id, cell.start, cell.sums.into());
-    }
+    let totals = by_subject(connection, Dimension::Model, range)?;
+    let bounds = axis.bounds.clone();
+    let mut lines = Lines::new(most_used(totals, limit), axis);
+    by_period(connection, &bounds, |period, model_id, sums| {
+        lines.add(model_id, period, sums.into());
+    })?;
     lines.chart(|id| Ok((Some(word(connection, id)?), None, None)))
 }
 
@@ -238,28 +259,26 @@ fn keys(
     connection: &Connection,
     (range, dimension): (TimeRange, Dimension),
     limit: usize,
-    periods: &[Period],
+    axis: Axis,
 ) -> Result<Chart, StoreError> {
-    let mut lines =
-        Lines::new(most_used(by_subject(connection, dimension, range)?, limit), periods);
-    let mut left = vec![Amount::default(); periods.len()];
-    for cell in Scope::from(range).quarters(connection)? {
-        if let Some(left) = lines.period_of(cell.start).and_then(|place| left.get_mut(place)) {
-            left.add(cell.sums.into());
+    let totals = by_subject(connection, dimension, range)?;
+    let bounds = axis.bounds.clone();
+    let mut left = vec![Amount::default(); axis.periods.len()];
+    by_period_as(connection, dimension, &bounds, |period, _, sums| {
+        if let Some(left) = left.get_mut(period) {
+            left.add(sums.into());
         }
-    }
+    })?;
+    let mut lines = Lines::new(most_used(totals, limit), axis);
+    let ids = lines.ids.clone();
+    of_subjects(connection, (dimension, &ids), &bounds, |period, id, _, sums| {
+        let amount = Amount::from(sums);
+        lines.add(id, period, amount);
+        if let Some(left) = left.get_mut(period) {
+            left.take(amount);
+        }
+    })?;
     let is_user = dimension == Dimension::UserKey;
-    let ids: Vec<i64> = lines.ids.clone();
-    for id in ids {
-        let subject = if is_user { Subject::UserKey(id) } else { Subject::ServiceKey(id) };
-        for cell in (Scope { subject, ..Scope::from(range) }).quarters(connection)? {
-            let amount = Amount::from(cell.sums);
-            lines.add(id, cell.start, amount);
-            if let Some(left) = lines.period_of(cell.start).and_then(|place| left.get_mut(place)) {
-                left.take(amount);
-            }
-        }
-    }
     lines.others =
         left.into_iter().map(Some).map(|left| left.filter(|it| 0 < it.attempts)).collect();
     lines.chart(|id| {
@@ -276,13 +295,13 @@ fn error_kinds(
     connection: &Connection,
     range: TimeRange,
     limit: usize,
-    periods: &[Period],
+    axis: Axis,
 ) -> Result<Chart, StoreError> {
     let totals = errors_by_id(connection, range)?;
     let totals = totals
         .into_iter()
         .map(|(id, (attempts, requests))| (id, Sums { attempts, requests, ..Sums::default() }));
-    let mut lines = Lines::new(most_used(totals.collect(), limit), periods);
+    let mut lines = Lines::new(most_used(totals.collect(), limit), axis);
     let mut statement = connection.prepare_cached(
         "SELECT error_kind, start, attempts, requests FROM rollup_errors
          WHERE span = ?1 AND ?2 <= start AND start < ?3",
@@ -291,7 +310,9 @@ fn error_kinds(
     let mut rows = statement.query((Span::Quarter as i64, quarters.start, quarters.end))?;
     while let Some(row) = rows.next()? {
         let (attempts, requests) = (unsigned(row, 2)?, unsigned(row, 3)?);
-        lines.add(row.get(0)?, row.get(1)?, Amount { attempts, requests, ..Amount::default() });
+        if let Some(period) = lines.axis.place_of(row.get(1)?) {
+            lines.add(row.get(0)?, period, Amount { attempts, requests, ..Amount::default() });
+        }
     }
     lines.chart(|id| Ok((Some(word(connection, id)?), None, None)))
 }
@@ -299,7 +320,7 @@ fn error_kinds(
 fn add_latencies(
     connection: &Connection,
     (range, model_id): (TimeRange, Option<i64>),
-    periods: &[Period],
+    axis: &Axis,
     sums: &mut [Latencies],
 ) -> Result<(), StoreError> {
     let mut statement = connection.prepare_cached(
@@ -310,50 +331,39 @@ fn add_latencies(
     let mut rows =
         statement.query((Span::Quarter as i64, quarters.start, quarters.end, model_id))?;
     while let Some(row) = rows.next()? {
-        let place = place_of(periods, row.get(0)?);
+        let place = axis.place_of(row.get(0)?);
         if let Some(latencies) = place.and_then(|place| sums.get_mut(place)) {
-            latencies.duration.merge(&Histogram::decode(&row.get::<_, Vec<u8>>(1)?)?);
-            latencies.first_byte.merge(&Histogram::decode(&row.get::<_, Vec<u8>>(2)?)?);
+            let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
+            latencies.duration.merge(blob(1)?)?;
+            latencies.first_byte.merge(blob(2)?)?;
         }
     }
     Ok(())
 }
 
-/// The period that holds a quarter-hour.
-fn place_of(periods: &[Period], quarter: i64) -> Option<usize> {
-    let after = periods.partition_point(|period| period.quarters.start <= quarter);
-    let place = after.checked_sub(1)?;
-    periods.get(place).filter(|period| quarter < period.quarters.end).map(|_| place)
-}
-
 /// Lines that are being drawn.
-struct Lines<'p> {
-    periods: &'p [Period],
+struct Lines {
+    axis: Axis,
     ids: Vec<i64>,
     places: HashMap<i64, usize>,
     values: Vec<Vec<Option<Amount>>>,
     others: Vec<Option<Amount>>,
 }
 
-impl<'p> Lines<'p> {
-    fn new(most_used: Vec<(i64, Sums)>, periods: &'p [Period]) -> Self {
+impl Lines {
+    fn new(most_used: Vec<(i64, Sums)>, axis: Axis) -> Self {
         let ids: Vec<i64> = most_used.into_iter().map(|(id, _)| id).collect();
         let places = ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
-        let blank = vec![None; periods.len()];
-        Self { periods, places, values: vec![blank.clone(); ids.len()], ids, others: blank }
+        let blank = vec![None; axis.periods.len()];
+        Self { axis, places, values: vec![blank.clone(); ids.len()], ids, others: blank }
     }
 
-    fn period_of(&self, quarter: i64) -> Option<usize> {
-        place_of(self.periods, quarter)
-    }
-
-    fn add(&mut self, id: i64, quarter: i64, amount: Amount) {
-        let period = self.period_of(quarter);
+    fn add(&mut self, id: i64, period: usize, amount: Amount) {
         let line = match self.places.get(&id) {
             Some(place) => self.values.get_mut(*place),
             None => Some(&mut self.others),
         };
-        if let Some(value) = period.and_then(|period| line?.get_mut(period)) {
+        if let Some(value) = line.and_then(|line| line.get_mut(period)) {
             value.get_or_insert_default().add(amount);
         }
     }
@@ -368,11 +378,8 @@ impl<'p> Lines<'p> {
             series.push(Series { name, id, key_identifier, values });
         }
         let has_others = self.others.iter().any(Option::is_some);
-        let periods = self.periods.iter();
-        let periods = periods
-            .map(|period| ChartPeriod { label: period.label.clone(), start_ms: period.start_ms });
         Ok(Chart {
-            periods: periods.collect(),
+            periods: self.axis.periods,
             series,
             others: Some(self.others).filter(|_| has_others),
         })
@@ -406,6 +413,8 @@ mod tests {
     use super::*;
     use crate::log_row::LogRow;
     use crate::store::calendar::DAY_MS;
+    use crate::store::prune::Retention;
+    use crate::store::scope::Subject;
     use crate::store::tests::{TestStore, row};
 
     const HOUR_MS: i64 = DAY_MS / 24;
@@ -475,6 +484,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_kept_by_the_day_alone_is_counted_once_in_lines_by_the_hour() {
+        let store = store_with_rows().await;
+        let retention =
+            Retention { log_age_max_ms: None, bytes_max: None, sums_age_max_ms: 400 * DAY_MS };
+        store.prune(retention, START_MS + 100 * DAY_MS).await.unwrap();
+        let range = TimeRange { start_ms: START_MS, end_ms: START_MS + 2 * DAY_MS };
+
+        for by in [By::UserKey, By::ServiceKey] {
+            let chart = store.chart((range, by, 1), Step::Hour, Zone::utc()).await.unwrap();
+
+            let line = chart.series[0].values.iter().flatten().map(|it| it.attempts);
+            assert_eq!(line.sum::<u64>(), if by == By::UserKey { 60 } else { 30 });
+            let others = chart.others.iter().flatten().flatten().map(|it| it.attempts);
+            assert_eq!(others.sum::<u64>(), if by == By::UserKey { 30 } else { 60 });
+        }
+        let subject = Subject::ServiceKey(2);
+        let scope = Scope { subject, model: Some("m1".to_owned()), ..Scope::from(range) };
+        let points = store.timeline(scope, Step::Hour, Zone::utc()).await.unwrap();
+        let used: Vec<_> = points
+            .into_iter()
+            .filter_map(|point| Some((point.label, point.usage?.sums.attempts)))
+            .collect();
+        assert_eq!(used.len(), 2, "{used:?}");
+        assert_eq!(used.iter().map(|(_, attempts)| attempts).sum::<u64>(), 15, "{used:?}");
+    }
+
+    #[tokio::test]
     async fn how_long_requests_took_is_told_by_period_and_model() {
         let store = store_with_rows().await;
         let range = TimeRange { start_ms: START_MS, end_ms: START_MS + 4 * HOUR_MS };
@@ -525,7 +561,10 @@ mod tests {
                 ..row(0)
             })
             .collect();
-        store.insert(&rows).await;
+        let (folded, loose) = rows.split_at(50);
+        store.insert(folded).await;
+        store.fold().await.unwrap();
+        store.insert(loose).await;
         store
     }
 }

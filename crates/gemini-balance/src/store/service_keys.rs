@@ -19,7 +19,9 @@ const IDENTIFIER_DIGITS: [usize; 15] = [8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 4
 
 /// What [`service_key`] reads, in its order.
 const COLUMNS: &str = "id, key_identifier, brief, sealed, provider, project, tier, note, tags, is_enabled, standing,
-    standing_since_ms, standing_reason, probe_level, probe_at_ms, created_at_ms, last_used_at_ms, fingerprint";
+    standing_since_ms, standing_reason, probe_level, probe_at_ms, created_at_ms, last_at_ms, fingerprint";
+/// The keys, each with its last use.
+const WITH_USES: &str = "service_keys LEFT JOIN service_key_uses ON service_key_id = id";
 
 /// A service key as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -342,7 +344,7 @@ fn found(
 
 fn list(connection: &Connection, after: i64, limit: u32) -> Result<Vec<ServiceKey>, StoreError> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM service_keys
+        "SELECT {COLUMNS} FROM {WITH_USES}
          WHERE ?1 < id AND deleted_at_ms IS NULL ORDER BY id LIMIT ?2"
     ))?;
     let keys = statement.query_map((after, limit), service_key)?;
@@ -352,7 +354,7 @@ fn list(connection: &Connection, after: i64, limit: u32) -> Result<Vec<ServiceKe
 fn by_age(connection: &Connection, part: PartByAge) -> Result<Vec<ServiceKey>, StoreError> {
     let order = if part.is_latest_first { "DESC" } else { "ASC" };
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM service_keys WHERE deleted_at_ms IS NULL
+        "SELECT {COLUMNS} FROM {WITH_USES} WHERE deleted_at_ms IS NULL
          ORDER BY id {order} LIMIT ?1 OFFSET ?2"
     ))?;
     let keys = statement.query_map((part.limit, part.offset), service_key)?;

@@ -4,19 +4,21 @@
 //! of a range are widened to whole quarter-hours; where there was nothing, the answer is `None`, not nought.
 
 use std::collections::HashMap;
-use std::ops::Range;
 
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::store::Store;
-use crate::store::calendar::{QUARTER_MS, TimeRange, Unit, Zone};
+use crate::store::calendar::{QUARTER_MS, TimeRange, Unit, Zone, first_quarter};
 use crate::store::error::StoreError;
 use crate::store::histogram::Histogram;
 use crate::store::meta::unsigned;
-use crate::store::rollup::{Dimension, Latencies, Span, Sums, cover};
+use crate::store::rollup::{Latencies, Sums, cover};
 use crate::store::scope::Scope;
+use crate::store::sheets::{Dimension, by_subject};
 
 /// Points in time of one answer.
 pub const POINTS_MAX: usize = 10_000;
@@ -143,6 +145,18 @@ pub enum Step {
     Month,
 }
 
+impl Step {
+    /// What it is in the calendar; `None` for less than a day.
+    fn unit(self) -> Option<Unit> {
+        match self {
+            Self::Quarter | Self::Hour => None,
+            Self::Day => Some(Unit::Day),
+            Self::Week => Some(Unit::Week),
+            Self::Month => Some(Unit::Month),
+        }
+    }
+}
+
 /// One period of a timeline.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Point {
@@ -173,17 +187,13 @@ impl Store {
     pub async fn overview(&self, scope: impl Into<Scope>) -> Result<Overview, StoreError> {
         let scope = scope.into();
         self.read(move |connection| {
-            let mut sums = Sums::default();
-            for part in scope.by_model(connection)?.values() {
-                sums.add(part);
-            }
             let mut latencies = Latencies::default();
-            for part in scoped_latencies(connection, &scope)?.values() {
-                latencies.duration.merge(&part.duration);
-                latencies.first_byte.merge(&part.first_byte);
-            }
+            read_scoped_latencies(connection, &scope, |_, duration, first_byte| {
+                latencies.duration.merge(duration)?;
+                latencies.first_byte.merge(first_byte)
+            })?;
             Ok(Overview {
-                usage: sums.into(),
+                usage: scope.total(connection)?.into(),
                 latency: (&latencies.duration).into(),
                 first_byte: (&latencies.first_byte).into(),
             })
@@ -197,10 +207,8 @@ impl Store {
     /// As any read.
     pub async fn has_successes(&self) -> Result<bool, StoreError> {
         self.read(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT 1 FROM rollups WHERE dimension = ?1 AND span = ?2 AND 0 < successes",
-            )?;
-            Ok(statement.exists((Dimension::All as i64, Span::Day as i64))?)
+            let models = by_subject(connection, Dimension::Model, TimeRange::ALL)?;
+            Ok(models.iter().any(|(_, sums)| 0 < sums.successes))
         })
         .await
     }
@@ -260,7 +268,7 @@ impl Store {
     ) -> Result<Vec<ModelUsage>, StoreError> {
         let scope = scope.into();
         self.read(move |connection| {
-            let latencies = scoped_latencies(connection, &scope)?;
+            let latencies = latencies_by_model(connection, &scope)?;
             let nothing = Latencies::default();
             let mut usages = Vec::new();
             for (id, sums) in most_used(scope.by_model(connection)?, limit) {
@@ -313,11 +321,13 @@ impl Store {
         let scope = scope.into();
         self.read(move |connection| {
             let mut hours: HashMap<(i8, i8), Sums> = HashMap::new();
-            for cell in scope.quarters(connection)? {
-                let (local, _) = zone.local(cell.start * QUARTER_MS);
-                let hour = (local.weekday().to_monday_one_offset(), local.hour());
-                hours.entry(hour).or_default().add(&cell.sums);
-            }
+            let (periods, bounds) = Period::all(scope.range, Step::Hour, &zone, usize::MAX)?;
+            scope.by_period(connection, &bounds, |period, sums| {
+                if let Some(Period { local, .. }) = periods.get(period) {
+                    let hour = (local.weekday().to_monday_one_offset(), local.hour());
+                    hours.entry(hour).or_default().add(&sums);
+                }
+            })?;
             let week = (1..=7).flat_map(|weekday| (0..24).map(move |hour| (weekday, hour)));
             Ok(week
                 .map(|(weekday, hour)| {
@@ -338,25 +348,6 @@ pub(super) fn success_rate(sums: &Sums) -> Option<f64> {
 /// A part of a whole, in percent; `None` without a whole.
 fn percent(part: u64, whole: u64) -> Option<f64> {
     (0 < whole).then(|| part as f64 * 100.0 / whole as f64)
-}
-
-/// Sums by quarter-hour, numbered since the epoch, and model; oldest first.
-pub(super) fn quarters(
-    connection: &Connection,
-    range: TimeRange,
-) -> Result<Vec<(i64, i64, Sums)>, StoreError> {
-    let quarters = range.quarters();
-    let mut statement = connection.prepare_cached(
-        "SELECT start, model_id, attempts, requests, successes, prompt_tokens, completion_tokens,
-                cached_tokens, thinking_tokens, total_tokens
-         FROM rollups
-         WHERE dimension = ?1 AND span = ?2 AND ?3 <= start AND start < ?4
-         ORDER BY start",
-    )?;
-    let parameters = (Dimension::All as i64, Span::Quarter as i64, quarters.start, quarters.end);
-    let cells = statement
-        .query_map(parameters, |row| Ok((row.get(0)?, row.get(1)?, Sums::read(row, 2)?)))?;
-    Ok(cells.collect::<Result<_, _>>()?)
 }
 
 /// The text of a word.
@@ -386,78 +377,53 @@ pub(super) fn service_key_names(
     Ok(names.next().transpose()?)
 }
 
-/// Sums by user key or service key.
-pub(super) fn by_subject(
-    connection: &Connection,
-    dimension: Dimension,
-    range: TimeRange,
-) -> Result<HashMap<i64, Sums>, StoreError> {
-    let sql = "SELECT subject_id, sum(attempts), sum(requests), sum(successes),
-                   sum(prompt_tokens), sum(completion_tokens), sum(cached_tokens),
-                   sum(thinking_tokens), sum(total_tokens)
-               FROM rollups
-               WHERE dimension = ?1 AND span = ?2 AND ?3 <= start AND start < ?4
-               GROUP BY subject_id";
-    grouped(connection, sql, dimension, range)
-}
-
-/// Sums by model.
-pub(super) fn by_model(
-    connection: &Connection,
-    range: TimeRange,
-) -> Result<HashMap<i64, Sums>, StoreError> {
-    let sql = "SELECT model_id, sum(attempts), sum(requests), sum(successes),
-                   sum(prompt_tokens), sum(completion_tokens), sum(cached_tokens),
-                   sum(thinking_tokens), sum(total_tokens)
-               FROM rollups
-               WHERE dimension = ?1 AND span = ?2 AND ?3 <= start AND start < ?4
-               GROUP BY model_id";
-    grouped(connection, sql, Dimension::All, range)
-}
-
-fn grouped(
-    connection: &Connection,
-    sql: &str,
-    dimension: Dimension,
-    range: TimeRange,
-) -> Result<HashMap<i64, Sums>, StoreError> {
-    let mut groups: HashMap<i64, Sums> = HashMap::new();
-    let mut statement = connection.prepare_cached(sql)?;
-    for (span, cells) in cover(range) {
-        let mut rows = statement.query((dimension as i64, span as i64, cells.start, cells.end))?;
-        while let Some(row) = rows.next()? {
-            groups.entry(row.get(0)?).or_default().add(&Sums::read(row, 1)?);
-        }
-    }
-    Ok(groups)
-}
-
 /// Those with the most attempts first, at most `limit` of them.
-pub(super) fn most_used(groups: HashMap<i64, Sums>, limit: usize) -> Vec<(i64, Sums)> {
-    let mut groups: Vec<_> = groups.into_iter().collect();
-    groups.sort_unstable_by_key(|(id, sums)| (std::cmp::Reverse(sums.attempts), *id));
-    groups.truncate(limit);
+pub(super) fn most_used(mut groups: Vec<(i64, Sums)>, limit: usize) -> Vec<(i64, Sums)> {
+    let rank = |(id, sums): &(i64, Sums)| (std::cmp::Reverse(sums.attempts), *id);
+    if limit < groups.len() {
+        groups.select_nth_unstable_by_key(limit, rank);
+        groups.truncate(limit);
+    }
+    groups.sort_unstable_by_key(rank);
     groups
-}
-
-/// Histograms by model; none for a scope that has none.
-fn scoped_latencies(
-    connection: &Connection,
-    scope: &Scope,
-) -> Result<HashMap<i64, Latencies>, StoreError> {
-    let Some(model_id) = scope.model_id(connection)?.filter(|_| scope.has_latencies()) else {
-        return Ok(HashMap::new());
-    };
-    let mut models = latencies_by_model(connection, scope.range)?;
-    models.retain(|id, _| model_id.is_none_or(|model_id| model_id == *id));
-    Ok(models)
 }
 
 fn latencies_by_model(
     connection: &Connection,
-    range: TimeRange,
+    scope: &Scope,
 ) -> Result<HashMap<i64, Latencies>, StoreError> {
     let mut models: HashMap<i64, Latencies> = HashMap::new();
+    read_scoped_latencies(connection, scope, |model_id, duration, first_byte| {
+        let latencies = models.entry(model_id).or_default();
+        latencies.duration.merge(duration)?;
+        latencies.first_byte.merge(first_byte)
+    })?;
+    Ok(models)
+}
+
+/// As [`read_latencies`], of a scope; nothing for one without.
+fn read_scoped_latencies(
+    connection: &Connection,
+    scope: &Scope,
+    mut take: impl FnMut(i64, &[u8], &[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let Some(wanted) = scope.model_id(connection)?.filter(|_| scope.has_latencies()) else {
+        return Ok(());
+    };
+    read_latencies(connection, scope.range, |model_id, duration, first_byte| {
+        match wanted.is_none_or(|wanted| wanted == model_id) {
+            true => take(model_id, duration, first_byte),
+            false => Ok(()),
+        }
+    })
+}
+
+/// Hands over every cell in a range: its model and its two histograms, encoded.
+fn read_latencies(
+    connection: &Connection,
+    range: TimeRange,
+    mut take: impl FnMut(i64, &[u8], &[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT model_id, duration, first_byte FROM rollup_latencies
          WHERE span = ?1 AND ?2 <= start AND start < ?3",
@@ -465,12 +431,11 @@ fn latencies_by_model(
     for (span, cells) in cover(range) {
         let mut rows = statement.query((span as i64, cells.start, cells.end))?;
         while let Some(row) = rows.next()? {
-            let latencies = models.entry(row.get(0)?).or_default();
-            latencies.duration.merge(&Histogram::decode(&row.get::<_, Vec<u8>>(1)?)?);
-            latencies.first_byte.merge(&Histogram::decode(&row.get::<_, Vec<u8>>(2)?)?);
+            let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
+            take(row.get(0)?, blob(1)?, blob(2)?)?;
         }
     }
-    Ok(models)
+    Ok(())
 }
 
 /// How often each kind of error occurred, the most frequent first.
@@ -514,69 +479,96 @@ pub(super) fn errors_by_id(
     Ok(kinds)
 }
 
-/// A period of a time range.
-#[derive(Debug)]
-pub(super) struct Period {
-    pub(super) label: String,
-    pub(super) start_ms: i64,
-    /// Its quarter-hours within the range, numbered since the epoch.
-    pub(super) quarters: Range<i64>,
-}
-
-/// The periods of a time range, oldest first.
-pub(super) fn periods(
-    range: TimeRange,
-    step: Step,
-    zone: &Zone,
-) -> Result<Vec<Period>, StoreError> {
-    let mut periods: Vec<Period> = Vec::new();
-    for quarter in range.quarters() {
-        let start_ms = quarter * QUARTER_MS;
-        let label = label(step, zone, start_ms);
-        if let Some(last) = periods.last_mut().filter(|last| last.label == label) {
-            last.quarters.end = quarter + 1;
-            continue;
-        }
-        if periods.len() == POINTS_MAX {
-            return Err(StoreError::TooManyPoints(POINTS_MAX));
-        }
-        periods.push(Period { label, start_ms, quarters: quarter..quarter + 1 });
-    }
-    Ok(periods)
-}
-
 fn timeline(
     connection: &Connection,
     scope: &Scope,
     step: Step,
     zone: &Zone,
 ) -> Result<Vec<Point>, StoreError> {
-    let mut cells = scope.quarters(connection)?.into_iter().peekable();
-    let points = periods(scope.range, step, zone)?.into_iter().map(|period| {
-        let mut sums: Option<Sums> = None;
-        while let Some(cell) = cells.next_if(|cell| cell.start < period.quarters.end) {
-            sums.get_or_insert_default().add(&cell.sums);
+    let (periods, bounds) = Period::all(scope.range, step, zone, POINTS_MAX)?;
+    let mut used: Vec<Option<Sums>> = vec![None; periods.len()];
+    scope.by_period(connection, &bounds, |period, sums| {
+        if let Some(used) = used.get_mut(period) {
+            used.get_or_insert_default().add(&sums);
         }
-        let Period { label, start_ms, .. } = period;
-        Point { label, start_ms, usage: sums.map(Usage::from) }
-    });
-    Ok(points.collect())
+    })?;
+    Ok(periods
+        .iter()
+        .zip(used)
+        .map(|(period, sums)| Point {
+            label: period.label(step),
+            start_ms: period.start_ms(),
+            usage: sums.map(Usage::from),
+        })
+        .collect())
 }
 
-fn label(step: Step, zone: &Zone, time_ms: i64) -> String {
-    let (local, offset) = zone.local(time_ms);
-    let unit = match step {
-        Step::Day => Unit::Day,
-        Step::Week => Unit::Week,
-        Step::Month => Unit::Month,
-        // An hour that the clock shows twice is told apart by its offset.
-        Step::Quarter | Step::Hour => {
-            let minutes = offset.seconds() / 60;
-            let sign = if minutes < 0 { '-' } else { '+' };
-            let (hours, minutes) = (minutes.abs() / 60, minutes.abs() % 60);
-            let form = if step == Step::Hour { "%Y-%m-%dT%H:00" } else { "%Y-%m-%dT%H:%M" };
-            return format!("{}{sign}{hours:02}:{minutes:02}", local.strftime(form));
+/// A part of a range that has one label.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Period {
+    /// Its first quarter-hour in the range.
+    start: i64,
+    /// The clock and the offset from UTC then.
+    pub(super) local: DateTime,
+    offset: Offset,
+}
+
+impl Period {
+    /// The periods of a range, and where each begins and the last ends, in quarter-hours.
+    pub(super) fn all(
+        range: TimeRange,
+        step: Step,
+        zone: &Zone,
+        count_max: usize,
+    ) -> Result<(Vec<Self>, Vec<i64>), StoreError> {
+        let quarters = range.quarters();
+        let mut periods: Vec<Self> = Vec::new();
+        let mut next = quarters.start;
+        while next < quarters.end {
+            let (local, offset) = zone.local(next * QUARTER_MS);
+            if periods.len() == count_max {
+                return Err(StoreError::TooManyPoints(count_max));
+            }
+            let period = Self { start: next, local, offset };
+            next = period.end(step, zone).max(next + 1);
+            periods.push(period);
         }
-    };
-    unit.label(unit.first_day(local.date()))
+        let bounds = periods.iter().map(|period| period.start).chain([quarters.end]).collect();
+        Ok((periods, bounds))
+    }
+
+    /// The first quarter-hour with another label.
+    fn end(&self, step: Step, zone: &Zone) -> i64 {
+        if step == Step::Quarter {
+            return self.start + 1;
+        }
+        let Some(unit) = step.unit() else {
+            // An hour that the clock shows twice is told apart by its offset.
+            let is_same = |quarter: &i64| {
+                let (local, offset) = zone.local(quarter * QUARTER_MS);
+                (local.date(), local.hour(), offset)
+                    == (self.local.date(), self.local.hour(), self.offset)
+            };
+            return (self.start + 1..).find(|quarter| !is_same(quarter)).unwrap_or(self.start);
+        };
+        let midnight = unit.next_day(self.local.date()).and_then(|day| zone.start_of(day));
+        midnight.map_or(i64::MAX, first_quarter)
+    }
+
+    /// When it begins, in ms since the epoch.
+    pub(super) fn start_ms(&self) -> i64 {
+        self.start * QUARTER_MS
+    }
+
+    /// Its name: `2026-11-22T13:00+05:30`, `2026-11-22`, `2026-46`, `2026-11`.
+    pub(super) fn label(&self, step: Step) -> String {
+        if let Some(unit) = step.unit() {
+            return unit.label(unit.first_day(self.local.date()));
+        }
+        let minutes = self.offset.seconds() / 60;
+        let sign = if minutes < 0 { '-' } else { '+' };
+        let (hours, minutes) = (minutes.abs() / 60, minutes.abs() % 60);
+        let form = if step == Step::Quarter { "%Y-%m-%dT%H:%M" } else { "%Y-%m-%dT%H:00" };
+        format!("{}{sign}{hours:02}:{minutes:02}", self.local.strftime(form))
+    }
 }

@@ -10,10 +10,9 @@ use utoipa::ToSchema;
 use crate::store::Store;
 use crate::store::calendar::TimeRange;
 use crate::store::error::StoreError;
-use crate::store::rollup::{Dimension, Sums};
-use crate::store::stats::{
-    ErrorCount, by_model, by_subject, errors, most_used, service_key_names, user_key_name, word,
-};
+use crate::store::rollup::Sums;
+use crate::store::sheets::{Dimension, by_subject};
+use crate::store::stats::{ErrorCount, errors, most_used, service_key_names, user_key_name, word};
 
 /// How often something occurs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -101,18 +100,18 @@ fn counts(
     limit: usize,
 ) -> Result<LogValueCounts, StoreError> {
     let mut counts = LogValueCounts::default();
-    for (id, sums) in most_used(by_model(connection, range)?, limit) {
+    for (id, sums) in most_used(by_subject(connection, Dimension::Model, range)?, limit) {
         counts.models.push(ModelCount { model: word(connection, id)?, count: sums.into() });
     }
     // Subject nought stands for attempts without a key, for which no filter asks.
     let mut users = by_subject(connection, Dimension::UserKey, range)?;
-    users.remove(&0);
+    users.retain(|(id, _)| *id != 0);
     for (user_key_id, sums) in most_used(users, limit) {
         let name = user_key_name(connection, user_key_id)?;
         counts.user_keys.push(UserKeyCount { user_key_id, name, count: sums.into() });
     }
     let mut keys = by_subject(connection, Dimension::ServiceKey, range)?;
-    keys.remove(&0);
+    keys.retain(|(id, _)| *id != 0);
     for (service_key_id, sums) in most_used(keys, limit) {
         let (key_identifier, key_brief) = service_key_names(connection, service_key_id)?.unzip();
         let count = sums.into();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use crate::store::checkpointer::Checkpointer;
 use crate::store::error::StoreError;
 use crate::store::open::Opened;
 use crate::store::words::Words;
@@ -28,6 +29,8 @@ pub(super) enum Durability {
 /// The write connection and what belongs to it.
 #[derive(Debug)]
 pub(super) struct Writer {
+    /// Goes before the connection: the last one to close folds the write-ahead log into the database.
+    _checkpointer: Checkpointer,
     connection: Connection,
     words: Words,
     durability: Option<Durability>,
@@ -36,9 +39,16 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(opened: Opened) -> Self {
-        let Opened { connection, lock } = opened;
-        Self { connection, words: Words::default(), durability: None, _lock: lock }
+    pub(super) fn new(opened: Opened, checkpointer: Checkpointer) -> Result<Self, StoreError> {
+        let Opened { mut connection, lock } = opened;
+        checkpointer.watch(&mut connection)?;
+        Ok(Self {
+            _checkpointer: checkpointer,
+            connection,
+            words: Words::default(),
+            durability: None,
+            _lock: lock,
+        })
     }
 
     /// Runs `work` in one transaction: all of it happens, or nothing.

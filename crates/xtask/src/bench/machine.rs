@@ -12,6 +12,23 @@ use crate::{Outcome, workspace};
 /// If a program that the chore has used cannot be asked.
 pub(crate) fn describe(plan: Plan) -> Outcome<String> {
     let Plan { rounds, seconds, .. } = plan;
+    let nginx = nginx::program().ok_or("nginx is gone")?;
+    Ok(format!(
+        "{}; {}.\n\
+         Rounds: {rounds}, of {seconds} s for each server in each cell. Load average of the machine \
+         over the last quarter of an hour: {}; the bench alone makes about 2.",
+        named()?,
+        said(&nginx, "-v")?,
+        load()?,
+    ))
+}
+
+/// Names date, commit, machine and compiler.
+///
+/// # Errors
+///
+/// If a program cannot be asked.
+pub(crate) fn named() -> Outcome<String> {
     let processors = fs::read_to_string("/proc/cpuinfo")?;
     let model = processors
         .lines()
@@ -19,19 +36,21 @@ pub(crate) fn describe(plan: Plan) -> Outcome<String> {
         .map_or("an unnamed processor", |(_, model)| model);
     let cores = processors.lines().filter(|line| line.starts_with("processor")).count();
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
-    let nginx = nginx::program().ok_or("nginx is gone")?;
-    let nginx = said(&nginx, "-v")?;
     let compiler = said("rustc".as_ref(), "--version")?;
     let date = said("date".as_ref(), "-u +%F")?;
     let commit = said("git".as_ref(), "rev-parse --short HEAD")?;
+    let kernel = kernel.trim();
+    Ok(format!("{date}, commit {commit}. {model}, {cores} cores, Linux {kernel}; {compiler}"))
+}
+
+/// Returns the load average of the machine over the last quarter of an hour.
+///
+/// # Errors
+///
+/// If the system does not tell.
+pub(crate) fn load() -> Outcome<String> {
     let load = fs::read_to_string("/proc/loadavg")?;
-    let load = load.split(' ').nth(2).unwrap_or("unknown");
-    Ok(format!(
-        "{date}, commit {commit}. {model}, {cores} cores, Linux {}; {nginx}; {compiler}.\n\
-         Rounds: {rounds}, of {seconds} s for each server in each cell. Load average of the machine \
-         over the last quarter of an hour: {load}; the bench alone makes about 2.",
-        kernel.trim(),
-    ))
+    Ok(load.split(' ').nth(2).unwrap_or("unknown").to_owned())
 }
 
 /// Returns what a program says about itself, on either output.

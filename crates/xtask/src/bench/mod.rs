@@ -6,11 +6,11 @@
 
 mod cell;
 mod figures;
-mod machine;
+pub(crate) mod machine;
 mod measure;
 mod memory;
 mod nginx;
-mod page;
+pub(crate) mod page;
 mod process;
 mod report;
 mod stage;
@@ -71,7 +71,7 @@ pub(crate) fn bench(words: &[&str]) -> Outcome {
 
     let text = report::report(&rows, &memory, &machine::describe(plan)?);
     println!("{text}");
-    if plan.is_written { page::write(&text) } else { Ok(()) }
+    if plan.is_written { page::write("bench", &text) } else { Ok(()) }
 }
 
 fn plan(words: &[&str]) -> Outcome<Plan> {

@@ -8,6 +8,7 @@ use crate::log_row::LogRow;
 use crate::random::RequestId;
 use crate::store::calendar::{QUARTER_MS, TimeRange};
 use crate::store::log_pages::{Cursor, LogEntry, LogFilter};
+use crate::store::prune::Retention;
 use crate::store::tests::{TestStore, row};
 
 const NASTY: [&str; 5] = ["a' OR '1'='1", "%", "_", "m\"; DROP TABLE request_logs; --", "模型"];
@@ -19,12 +20,15 @@ proptest! {
     #[test]
     fn pages_hold_what_a_look_at_every_row_finds(
         rows in prop::collection::vec(any_row(), 0..300),
+        batch in 10_usize..300,
         filters in prop::collection::vec(any_filter(), 1..20),
         limit in 1_u32..50,
     ) {
         runtime().block_on(async {
             let store = TestStore::new();
-            store.insert(&rows).await;
+            for rows in rows.chunks(batch) {
+                store.insert(rows).await;
+            }
             let all = all_pages(&store, LogFilter::ALL, 1_000).await;
             assert_eq!(all.len(), rows.len());
             assert!(all.is_sorted_by(|a, b| b.id < a.id));
@@ -42,10 +46,16 @@ proptest! {
     fn slices_hold_what_counting_every_row_finds(
         rows in prop::collection::vec(any_row(), 0..300),
         (start, length, offset) in (0_i64..250, 0_i64..250, 0_usize..120),
+        kept in prop::option::of(0_i64..250),
     ) {
         runtime().block_on(async {
             let store = TestStore::new();
             store.insert(&rows).await;
+            if let Some(kept) = kept {
+                let log_age_max_ms = Some(kept * QUARTER_MS);
+                let retention = Retention { log_age_max_ms, bytes_max: None, sums_age_max_ms: 0 };
+                store.prune(retention, 250 * QUARTER_MS).await.unwrap();
+            }
             // Both whole quarter-hours and ranges that cut them.
             for cut_ms in [0, 1, 400_000] {
                 let start_ms = start * QUARTER_MS + cut_ms;
@@ -159,6 +169,7 @@ fn passes(filter: &LogFilter, entry: &LogEntry) -> bool {
         && is(&filter.status, entry.status.as_ref())
         && is(&filter.error_kind, entry.error_kind.as_ref())
         && is(&filter.is_stream, Some(&entry.is_stream))
+        && is(&filter.is_final, Some(&entry.is_final))
         && is(&filter.request_id, Some(&entry.request_id))
 }
 
@@ -199,6 +210,7 @@ prop_compose! {
         status in prop::option::weighted(0.3, prop::sample::select(vec![200_u16, 429, 404])),
         error_kind in prop::option::weighted(0.2, prop::sample::select(vec![ERRORS[0], ERRORS[2], "%"])),
         is_stream in prop::option::weighted(0.3, any::<bool>()),
+        is_final in prop::option::weighted(0.3, any::<bool>()),
         request in prop::option::weighted(0.2, 0_u128..42),
     ) -> LogFilter {
         let range = range.map_or(TimeRange::ALL, |(start, end)| TimeRange {
@@ -214,6 +226,7 @@ prop_compose! {
             status,
             error_kind: error_kind.map(str::to_owned),
             is_stream,
+            is_final,
             request_id: request.map(RequestId),
         }
     }

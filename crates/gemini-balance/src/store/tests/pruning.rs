@@ -1,5 +1,7 @@
 //! Retention: bounds hold, sums outlive rows.
 
+use rusqlite::Connection;
+
 use crate::log_row::LogRow;
 use crate::store::calendar::{DAY_MS, TimeRange};
 use crate::store::error::StoreError;
@@ -72,6 +74,53 @@ async fn sums_and_deleted_keys_go_when_they_are_old_enough() {
     assert_eq!(sums.attempts, 10);
     assert_eq!(name_with_rows.as_deref(), Some("alice"));
     assert_eq!(name_of_the_only_user(&store).await, None);
+}
+
+#[tokio::test]
+async fn old_sums_by_service_key_are_kept_by_day_and_recent_ones_by_quarter_hour() {
+    let store = TestStore::new();
+    let hourly: Vec<_> = (0..60 * 24).map(|hour| row(hour * DAY_MS / 24)).collect();
+    store.insert(&hourly).await;
+
+    store.prune(KEEP_ALL, 60 * DAY_MS).await.unwrap();
+    // Late ones are counted, too.
+    store.insert(&[row(10 * DAY_MS), row(50 * DAY_MS)]).await;
+    store.prune(KEEP_ALL, 60 * DAY_MS).await.unwrap();
+
+    let count = async |start_ms, end_ms| {
+        let range = TimeRange { start_ms, end_ms };
+        let by_key = store.usage_by_service_key(range, 10).await.unwrap();
+        let by_model = store.usage_by_model(range, 10).await.unwrap();
+        (by_key[0].usage.sums.attempts, by_model[0].usage.sums.attempts)
+    };
+    let noon = DAY_MS / 2;
+    assert_eq!(count(0, 60 * DAY_MS).await, (60 * 24 + 2, 60 * 24 + 2));
+    assert_eq!(count(9 * DAY_MS + noon, 11 * DAY_MS + noon).await, (3 * 24 + 1, 2 * 24 + 1));
+    assert_eq!(count(49 * DAY_MS + noon, 51 * DAY_MS + noon).await, (2 * 24 + 1, 2 * 24 + 1));
+    assert_eq!(count(20 * DAY_MS + noon, 50 * DAY_MS + noon).await, (30 * 24 + 13, 30 * 24 + 1));
+}
+
+#[tokio::test]
+async fn parts_of_the_log_go_with_their_rows() {
+    let store = TestStore::new();
+    for batch in 0..20 {
+        store.insert(&(0..50).map(|number| row(batch * 50 + number)).collect::<Vec<_>>()).await;
+    }
+    let retention = Retention { log_age_max_ms: Some(300), ..KEEP_ALL };
+
+    store.prune(retention, 1_000).await.unwrap();
+    store.insert(&[row(2_000)]).await;
+
+    let filter = LogFilter { service_key_id: Some(1), ..LogFilter::ALL };
+    let found = store.log_page(filter, None, 1_000).await.unwrap().rows;
+    assert_eq!(found.len(), 301);
+    assert_eq!(store.size().await.unwrap().log_rows, 301);
+    let database = Connection::open(store.path()).unwrap();
+    let count = |sql| database.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    // What is left began within the fourth or the fifth of ten parts of a hundred rows.
+    assert!(count("SELECT count(*) FROM log_parts") <= 5);
+    assert_eq!(count("SELECT sum(rows) FROM log_counts WHERE level = 2"), 301);
+    assert_eq!(count("SELECT count(*) FROM log_counts WHERE rows = 0"), 0);
 }
 
 #[tokio::test]

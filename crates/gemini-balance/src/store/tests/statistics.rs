@@ -41,6 +41,7 @@ proptest! {
     fn charts_equal_sums_over_rows(
         now in prop::sample::select(&NOWS[..]),
         rows in prop::collection::vec(any_row(), 1..200),
+        folded in prop::collection::vec(any::<bool>(), 4),
         (offset, count) in (-3_i64..2, 0_i64..15),
     ) {
         let now_ms = ms(now);
@@ -49,8 +50,7 @@ proptest! {
             .map(|row| LogRow { ended_at_ms: now_ms - row.ended_at_ms, ..row })
             .collect();
         runtime().block_on(async {
-            let store = TestStore::new();
-            store.insert(&rows).await;
+            let store = folded_between(&rows, &folded).await;
             for name in ZONES {
                 let zone = Zone::named(name).unwrap();
                 for unit in [Unit::Day, Unit::Week, Unit::Month] {
@@ -69,6 +69,7 @@ proptest! {
     #[test]
     fn range_statistics_equal_sums_over_rows(
         rows in prop::collection::vec(any_row(), 0..200),
+        folded in prop::collection::vec(any::<bool>(), 4),
         (start, length) in (0_i64..60 * 96, 0_i64..60 * 96),
     ) {
         let rows: Vec<_> = rows
@@ -81,8 +82,7 @@ proptest! {
             .filter(|row| range.start_ms <= row.ended_at_ms && row.ended_at_ms < range.end_ms)
             .collect();
         runtime().block_on(async {
-            let store = TestStore::new();
-            store.insert(&rows).await;
+            let store = folded_between(&rows, &folded).await;
 
             let overview = store.overview(range).await.unwrap();
             let sums = overview.usage.sums;
@@ -256,6 +256,52 @@ async fn todays_chart_shows_the_most_used_key_first() {
 }
 
 #[tokio::test]
+async fn many_service_keys_are_told_apart_in_sheets_and_out_of_them() {
+    let store = TestStore::new();
+    // Around the borders of chunks, each used more often than the one before, with more models than fit into a byte.
+    let keys = [1, 2, 1_023, 1_024, 1_025, 2_047, 2_048, 49_999];
+    let rows: Vec<_> = (300_i64..)
+        .zip(keys)
+        .flat_map(|(count, key)| (0..count).map(move |number| (key, number)))
+        .map(|(key, number)| LogRow {
+            service_key_id: Some(key),
+            model: format!("model-{}", number % 300),
+            ..row(DAY_MS + number * 60_000)
+        })
+        .collect();
+    store.insert(&rows).await;
+    let range = TimeRange { start_ms: DAY_MS, end_ms: 2 * DAY_MS };
+    let loose = store.usage_by_service_key(range, 100).await.unwrap();
+    let loose_chart = store.daily_usage_chart(Zone::utc(), DAY_MS).await.unwrap();
+
+    store.fold().await.unwrap();
+
+    let used = loose.iter().map(|it| (it.service_key_id, it.usage.sums.attempts));
+    let expected = (300_u64..).zip(keys).map(|(count, key)| (Some(key), count));
+    assert_eq!(used.rev().collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    assert_eq!(store.usage_by_service_key(range, 100).await.unwrap(), loose);
+    assert_eq!((loose_chart.labels.len(), loose_chart.datasets.len()), (keys.len(), 300));
+    let chart = store.daily_usage_chart(Zone::utc(), DAY_MS).await.unwrap();
+    assert!(chart == loose_chart, "folded, the chart of today is another");
+}
+
+#[tokio::test]
+async fn the_most_used_come_first_and_only_as_many_as_were_asked_for() {
+    let store = TestStore::new();
+    let rows: Vec<_> = (1..=40_i64)
+        .flat_map(|key| (0..key % 7).map(move |number| (key, number)))
+        .map(|(key, number)| LogRow { user_key_id: Some(key), ..row(number) })
+        .collect();
+    store.insert(&rows).await;
+
+    let found = store.usage_by_user_key(TimeRange::ALL, 8).await.unwrap();
+
+    let shown: Vec<_> = found.iter().map(|it| (it.usage.sums.attempts, it.user_key_id)).collect();
+    let expected = [(6, 6), (6, 13), (6, 20), (6, 27), (6, 34), (5, 5), (5, 12), (5, 19)];
+    assert_eq!(shown, expected.map(|(attempts, key)| (attempts, Some(key))));
+}
+
+#[tokio::test]
 async fn user_keys_know_their_calls_tokens_and_last_use() {
     let store = TestStore::new();
     let retry = LogRow { is_final: false, error_kind: Some(Cow::Borrowed("x")), ..row(5) };
@@ -274,6 +320,19 @@ async fn user_keys_know_their_calls_tokens_and_last_use() {
 
     let key = store.user_key(1).await.unwrap().unwrap();
     assert_eq!((key.calls, key.tokens, key.last_used_at_ms), (2, 45, Some(9)));
+}
+
+/// A store with rows that came in some batches, after each of which the sums were folded, or not: so rows come late for
+/// their sheets, too.
+async fn folded_between(rows: &[LogRow], folded: &[bool]) -> TestStore {
+    let store = TestStore::new();
+    for (rows, is_folded) in rows.chunks(rows.len() / folded.len() + 1).zip(folded) {
+        store.insert(rows).await;
+        if *is_folded {
+            store.fold().await.unwrap();
+        }
+    }
+    store
 }
 
 fn check_usage(found: &ChartData<u64>, rows: &[LogRow], zone: &str, unit: Unit, measure: Measure) {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::report::{ms, table};
+
 /// Durations by what took them.
 #[derive(Debug, Default)]
 pub(super) struct Figures(BTreeMap<String, Vec<Duration>>);
@@ -16,20 +18,28 @@ impl Figures {
         self.0.entry(what.to_owned()).or_default().extend(took);
     }
 
+    pub(super) fn append(&mut self, other: Self) {
+        other.0.into_iter().for_each(|(what, took)| self.extend(&what, took));
+    }
+
     /// What `percent` of those under a name did not exceed.
     pub(super) fn percentile(&self, what: &str, percent: usize) -> Duration {
         percentile(self.0.get(what).unwrap_or_else(|| panic!("nothing of {what}")), percent)
     }
 
-    /// One line for each name.
+    /// One line for each name, and one for all together.
     pub(super) fn print(&self, title: &str) {
-        println!("{title}: n, p50, p95, p99, max in ms");
-        for (what, took) in &self.0 {
-            let ms = |percent| percentile(took, percent).as_secs_f64() * 1_000.0;
-            let (p50, p95, p99, max) = (ms(50), ms(95), ms(99), ms(100));
-            let n = took.len();
-            println!("  {n:6} {p50:8.1} {p95:8.1} {p99:8.1} {max:8.1}  {what:.90}");
+        let line = |what: &str, took: &[Duration]| {
+            let times = [50, 95, 99, 100].map(|percent| ms(percentile(took, percent)));
+            [vec![what.replace('|', "\\|"), took.len().to_string()], times.to_vec()].concat()
+        };
+        let mut rows: Vec<_> =
+            self.0.iter().map(|(what, took)| line(&format!("`{what:.100}`"), took)).collect();
+        if 1 < self.0.len() {
+            let all: Vec<Duration> = self.0.values().flatten().copied().collect();
+            rows.push(line("all of them", &all));
         }
+        table(title, &["n", "p50 ms", "p95 ms", "p99 ms", "most ms"], &rows);
     }
 
     /// Fails if what `percent` of those under any name did not exceed is more than `most`.

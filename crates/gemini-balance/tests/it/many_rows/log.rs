@@ -8,14 +8,20 @@ use gemini_balance::log_row::{LogRow, Tokens};
 use gemini_balance::random::RequestId;
 use gemini_balance::store::Store;
 use gemini_balance::store::open::OpenOptions;
+use gemini_balance::store::prune::Retention;
 use rusqlite::Connection;
 
-/// How far back the log reaches.
-const SPAN_MS: i64 = 60 * 24 * 60 * 60 * 1_000;
+/// How far back the log reaches: not quite as far as sums are kept.
+pub(super) const SPAN_DAYS: i64 = 390;
+const SPAN_MS: i64 = SPAN_DAYS * DAY_MS;
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+/// Keys that take turns.
+pub(super) const SERVICE_KEYS: i64 = 50_000;
+pub(super) const USER_KEYS: i64 = 1_000;
 /// Rows of one transaction.
 const BATCH_ROWS: i64 = 10_000;
 
-/// Each user key asks for models of one half only: `user_key_id` 1 never for `model-1`.
+/// Each user key asks for some of them only: `user_key_id` 1 never for `model-1`.
 const MODELS: [&str; 12] = [
     "model-0", "model-1", "model-2", "model-3", "model-4", "model-5", "model-6", "model-7",
     "model-8", "model-9", "model-10", "model-11",
@@ -25,7 +31,7 @@ const HOSTILE_MODELS: [&str; 6] = ["%", "a_b", "axb", "' OR 1=1 --", "\u{0}", "N
 const ERRORS: [(&str, Option<u16>); 4] =
     [("rate_limited", Some(429)), ("upstream_error", Some(503)), ("timeout", None), ("%", None)];
 
-/// So many rows, evenly spread over two months.
+/// So many rows, evenly spread over more than a year.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Log {
     pub(super) rows: i64,
@@ -45,13 +51,7 @@ impl Log {
 
     /// Writes every row and its sums into a database that no gateway has open.
     pub(super) async fn fill(self, database: &Path) {
-        let options = OpenOptions {
-            path: database.to_owned(),
-            backup_dir: database.with_file_name("backups"),
-            now_ms: self.start_ms,
-            proof: proof(database),
-        };
-        let store = Store::open(&options).unwrap();
+        let store = open(database, self.start_ms);
         let filling = store.clone();
         let writing = tokio::task::spawn_blocking(move || {
             for first in (0..self.rows).step_by(usize::try_from(BATCH_ROWS).unwrap()) {
@@ -61,10 +61,15 @@ impl Log {
             }
         });
         writing.await.unwrap();
+        // As a gateway does each minute.
+        let keep_all =
+            Retention { log_age_max_ms: None, bytes_max: None, sums_age_max_ms: 400 * DAY_MS };
+        let end_ms = self.ended_at_ms(self.rows);
+        while !store.prune(keep_all, end_ms).await.unwrap().is_done {}
         store.close().await;
     }
 
-    fn row(self, number: i64) -> LogRow {
+    pub(super) fn row(self, number: i64) -> LogRow {
         let error = error(number);
         LogRow {
             request_id: request_id(number),
@@ -95,11 +100,11 @@ pub(super) fn request_id(number: i64) -> RequestId {
 }
 
 pub(super) fn user_key(number: i64) -> i64 {
-    number % 20 + 1
+    number % USER_KEYS + 1
 }
 
 pub(super) fn service_key(number: i64) -> i64 {
-    number % 50 + 1
+    number % SERVICE_KEYS + 1
 }
 
 pub(super) fn model(number: i64) -> &'static str {
@@ -118,13 +123,24 @@ pub(super) fn error(number: i64) -> Option<(&'static str, Option<u16>)> {
     (number % 11 == 6).then(|| ERRORS[usize::try_from(number / 11).unwrap() % ERRORS.len()])
 }
 
-/// The user keys up to 10 ask for streams only, the others never.
+/// The first half of the user keys ask for streams only, the others never.
 pub(super) fn is_stream(number: i64) -> bool {
-    number % 20 < 10
+    number % USER_KEYS < USER_KEYS / 2
 }
 
 pub(super) fn is_final(number: i64) -> bool {
     error(number).is_none() || number % 3 == 0
+}
+
+/// The store of a database that no gateway has open.
+pub(super) fn open(database: &Path, now_ms: i64) -> Store {
+    let options = OpenOptions {
+        path: database.to_owned(),
+        backup_dir: database.with_file_name("backups"),
+        now_ms,
+        proof: proof(database),
+    };
+    Store::open(&options).unwrap()
 }
 
 /// What the master key proves itself with to a database.

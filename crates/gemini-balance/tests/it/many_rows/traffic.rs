@@ -9,8 +9,8 @@ use tokio::time::MissedTickBehavior;
 
 use crate::support::{Ask, Client};
 
-/// How many ask, and how often each of them: some 250 questions a second.
-const CALLERS: usize = 20;
+/// How many ask, and how often each of them: 500 questions a second.
+const CALLERS: usize = 40;
 const PACE: Duration = Duration::from_millis(80);
 
 /// Callers, until it is dropped.

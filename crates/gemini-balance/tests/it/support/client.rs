@@ -55,6 +55,11 @@ impl Client {
         Self { address, headers: Vec::new(), canaries: Arc::clone(canaries) }
     }
 
+    /// Where it sends.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The same client with one more header field.
     pub(crate) fn with(&self, name: &str, value: &str) -> Self {
         let mut client = self.clone();
