@@ -19,6 +19,7 @@ const PICTURES = [
 for (const { name, path, theme, ready } of PICTURES) {
 	test(`${name}, for the README`, async ({ adminPage: page }) => {
 		await useTheme(page, theme);
+		await page.setViewportSize({ width: 1440, height: 720 });
 		await page.goto(path);
 		await expect(page.locator(ready).first()).toBeVisible();
 		await page.waitForLoadState('networkidle');

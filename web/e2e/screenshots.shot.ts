@@ -49,7 +49,8 @@ for (const { name, path, isPublic } of PAGES) {
 			await page.route(DATA, async (route) => await route.abort());
 			await shoot(page, `${name}-failed`, async () => {
 				await page.goto(path);
-				await expect(page.getByRole('alert').first()).toBeVisible();
+				const disconnected = page.getByText('Disconnected; trying again');
+				await expect(page.getByRole('alert').first().or(disconnected)).toBeVisible();
 			});
 		});
 	});
