@@ -13,7 +13,7 @@ const [HEAD, AROUND] = [8, 12];
 const PICTURES = [
 	{ name: 'overview', path: '/', theme: 'light', ready: 'main a[href^="/request-logs"]' },
 	{ name: 'service-keys', path: '/request-keys', theme: 'dark', ready: 'input[aria-label^="Select AIza"]' },
-	{ name: 'statistics', path: '/stats', theme: 'light', ready: 'svg[role=img] path' }
+	{ name: 'statistics', path: '/stats', theme: 'light', ready: 'svg[role=img]' }
 ] as const;
 
 for (const { name, path, theme, ready } of PICTURES) {
