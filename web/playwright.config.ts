@@ -41,6 +41,8 @@ export default defineConfig({
 			grep: /@phone/,
 			use: { ...devices['Pixel 7'], viewport: PHONE, defaultBrowserType: 'chromium' }
 		},
-		{ name: 'screenshots', testMatch: /.*\.shot\.ts/, use: { viewport: DESKTOP } }
+		{ name: 'screenshots', testMatch: /.*\.shot\.ts/, use: { viewport: DESKTOP } },
+		{ name: 'readme', testMatch: /.*\.picture\.ts/, use: { viewport: DESKTOP } },
+		{ name: 'large', testMatch: /.*\.large\.ts/, use: { viewport: DESKTOP, trace: 'off' } }
 	]
 });

@@ -9,7 +9,7 @@ test('every chart shows the numbers that are known @phone', async ({ adminPage: 
 	await expect(facts).toContainText('Success by request 80%');
 	await expect(facts).toContainText('Success by attempt 66.7%');
 	await expect(page.getByRole('img', { name: /^Chart/ })).toHaveCount(9);
-	await expect(page.locator('canvas')).toHaveCount(7);
+	await expect(page.locator('svg[role=img]')).toHaveCount(7);
 	await expectNoSidewaysScroll(page);
 	await expectAccessible(page);
 
@@ -73,7 +73,7 @@ test('the lines stand for what is chosen, and lead to the attempts', async ({ ad
 
 test('marking a part of a chart zooms all of them', async ({ adminPage: page }) => {
 	await page.goto('/stats?step=hour');
-	const box = await page.locator('canvas').first().boundingBox();
+	const box = await page.locator('svg[role=img]').first().boundingBox();
 	if (!box) throw new Error('no chart');
 	const y = box.y + box.height / 2;
 	await expect(async () => {

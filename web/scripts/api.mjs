@@ -12,7 +12,7 @@ const HEAD = '// Made by `npm run api` from the API document of the server. Neve
 
 // A snapshot has a head of its own between two lines of dashes.
 const snapshot = await readFile(DOCUMENT, 'utf8');
-const document = withoutEmptyObjects(JSON.parse(snapshot.slice(snapshot.indexOf('---\n', 4) + 4)));
+const document = JSON.parse(snapshot.slice(snapshot.indexOf('---\n', 4) + 4));
 const schema = HEAD + astToString(await openapi(document, { alphabetize: true }));
 
 if (process.argv.includes('--check')) {
@@ -23,22 +23,4 @@ if (process.argv.includes('--check')) {
 	}
 } else {
 	await writeFile(SCHEMA, schema);
-}
-
-/**
- * The document says of some values that they are a text or a number and an object, where the object is
- * only there for its description or its default. No value is both.
- */
-function withoutEmptyObjects(value) {
-	if (Array.isArray(value)) return value.map(withoutEmptyObjects);
-	if (typeof value !== 'object' || value === null) return value;
-	const entries = Object.entries(value).map(([key, inner]) => [key, withoutEmptyObjects(inner)]);
-	const copy = Object.fromEntries(entries);
-	if (!Array.isArray(copy.allOf)) return copy;
-	const isEmpty = (part) =>
-		part.type === 'object' &&
-		Object.keys(part).every((name) => ['type', 'description', 'default'].includes(name));
-	const { type, ...said } = copy.allOf.find(isEmpty) ?? {};
-	const [only, ...others] = copy.allOf.filter((part) => !isEmpty(part));
-	return type && others.length === 0 ? { ...only, ...said } : copy;
 }

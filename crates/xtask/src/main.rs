@@ -48,9 +48,12 @@ cargo xtask <chore>
   test [rust|sdk|web]
                      every test: cargo test, the official SDKs against a running gateway,
                      the web UI alone (types, style, units, build, weight) and in a browser
-  test e2e [WORDS]   the web UI in a browser against the gateway; WORDS go to Playwright
-  screenshots [WORDS]
-                     pictures of every page of the web UI, into web/screenshots
+  test e2e [--large] [WORDS]
+                     the web UI in a browser against the gateway; WORDS go to Playwright;
+                     --large: the release build with 50,000 keys and a million log rows
+  screenshots [--readme] [WORDS]
+                     pictures of every page of the web UI, into web/screenshots;
+                     --readme writes those of the README into docs/images
   api                writes the types of the API into the source of the web UI
   test long          the tests that take minutes and are left out otherwise
   test interleavings [ORDERS]

@@ -71,34 +71,45 @@ pub(crate) fn test() -> Outcome {
 }
 
 /// Drives the gateway, built with the development profile, through its UI in a browser. `words` go to
-/// Playwright: the name of a file, `--headed`, …
+/// Playwright: the name of a file, `--headed`, … With `--large` first, it is the release build with
+/// 50,000 keys and a log of a million rows, held to its budgets of time.
 ///
 /// # Errors
 ///
 /// If Node or the browser is missing, or a test fails.
 pub(crate) fn end_to_end(words: &[&str]) -> Outcome {
-    in_browser("e2e", words)
+    match words {
+        ["--large", words @ ..] => in_browser("large", "release", words),
+        words => in_browser("e2e", "debug", words),
+    }
 }
 
-/// Makes pictures of every page into `web/screenshots`.
+/// Makes pictures of every page into `web/screenshots`; with `--readme`, those that the README shows.
 ///
 /// # Errors
 ///
 /// As [`end_to_end`].
 pub(crate) fn screenshots(words: &[&str]) -> Outcome {
-    in_browser("screenshots", words)
+    match words {
+        ["--readme", words @ ..] => in_browser("readme", "debug", words),
+        words => in_browser("screenshots", "debug", words),
+    }
 }
 
-fn in_browser(script: &str, words: &[&str]) -> Outcome {
+fn in_browser(script: &str, profile: &str, words: &[&str]) -> Outcome {
     let browser = browser()?;
     install()?;
     build()?;
-    Step::cargo("build --locked --workspace --bins").run()?;
+    Step::cargo("build --locked --workspace --bins --example long_log").run()?;
+    if profile == "release" {
+        Step::cargo("build --locked --release --bin gemini-balance").run()?;
+    }
     let mut step = npm("run --silent").argument(script).words("--");
     for word in words {
         step = step.argument(word);
     }
-    step.env("GATEWAY_BIN", workspace::program("debug", "gemini-balance")?)
+    step.env("GATEWAY_BIN", workspace::program(profile, "gemini-balance")?)
+        .env("LONG_LOG_BIN", workspace::program("debug/examples", "long_log")?)
         .env("FAKE_UPSTREAM_BIN", workspace::program("debug", "fake-upstream")?)
         .env("CHROMIUM_BIN", browser)
         .run()

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 const TARGET = join(import.meta.dirname, '../../../target/debug');
 const GATEWAY = process.env['GATEWAY_BIN'] ?? join(TARGET, 'gemini-balance');
 const UPSTREAM = process.env['FAKE_UPSTREAM_BIN'] ?? join(TARGET, 'fake-upstream');
+const LONG_LOG = process.env['LONG_LOG_BIN'] ?? join(TARGET, 'examples/long_log');
 const READY_WAIT_MS = 20_000;
 
 /** The admin's password of every gateway in the tests. */
@@ -19,8 +20,8 @@ export interface Gateway {
 	readonly upstreamUrl: string;
 	/** What the gateway has written so far. */
 	log(): string;
-	/** Ends the gateway and starts it again on the same data and port. */
-	restart(): Promise<void>;
+	/** Ends the gateway and starts it again on the same data and port; `meanwhile` is given the data. */
+	restart(meanwhile?: (dataFolder: string) => Promise<void>): Promise<void>;
 	stop(): Promise<void>;
 }
 
@@ -56,8 +57,9 @@ export async function startGateway(variables: Record<string, string> = {}): Prom
 		url,
 		upstreamUrl,
 		log: () => log,
-		restart: async () => {
+		restart: async (meanwhile) => {
 			await end(gateway);
+			await meanwhile?.(settings.DATA_DIR);
 			await open();
 		},
 		stop: async () => {
@@ -65,6 +67,26 @@ export async function startGateway(variables: Record<string, string> = {}): Prom
 			await rm(folder, { recursive: true, force: true });
 		}
 	};
+}
+
+/** What a log looks like after a while. */
+export interface Past {
+	rows: number;
+	days: number;
+	userKeys: number;
+	serviceKeys: number;
+}
+
+/** Gives a gateway that does not run a past. */
+export async function fillLog(dataFolder: string, past: Past): Promise<void> {
+	const words = [past.rows, past.days, past.userKeys, past.serviceKeys].map(String);
+	let log = '';
+	const program = start(LONG_LOG, [dataFolder, ...words], {}, dataFolder, (text) => (log += text.toString()));
+	const code = await new Promise((resolve, reject) => {
+		program.once('exit', resolve);
+		program.once('error', reject);
+	});
+	if (code !== 0) throw new Error(`the log was not filled:\n${log}`);
 }
 
 function start(

@@ -143,9 +143,9 @@ struct LastPeriods {
     #[serde(rename = "type")]
     #[param(inline)]
     measure: Measure,
-    /// The length of a period.
+    /// The length of a period; a day if absent.
     #[serde(default = "day")]
-    #[param(inline, default = "day")]
+    #[param(inline)]
     unit: Unit,
     /// By how many periods the last one is moved; negative into the past.
     #[serde(default)]
@@ -182,7 +182,7 @@ struct LastYear {
 struct LastDays {
     /// How many days.
     #[serde(default = "week")]
-    #[param(inline, default = 7)]
+    #[param(value_type = u32, minimum = 1, maximum = 90, default = 7)]
     days: Bounded<1, 90>,
     /// An IANA time zone.
     #[serde(default = "Zone::utc", deserialize_with = "zone", alias = "timezone")]
@@ -197,7 +197,7 @@ struct LastDays {
 struct LastDaysByHour {
     /// How many days.
     #[serde(default = "month")]
-    #[param(inline, default = 30)]
+    #[param(value_type = u32, minimum = 1, maximum = 365, default = 30)]
     days: Bounded<1, 365>,
     /// An IANA time zone.
     #[serde(default = "Zone::utc", deserialize_with = "zone", alias = "timezone_str")]

@@ -101,6 +101,28 @@ mod tests {
     }
 
     #[test]
+    fn no_value_is_said_to_be_a_plain_one_and_an_object() {
+        fn look(place: &str, value: &serde_json::Value) {
+            if let Some(parts) = value["allOf"].as_array() {
+                let is_object =
+                    |part: &serde_json::Value| part["$ref"].is_string() || part["type"] == "object";
+                assert!(parts.iter().all(is_object), "{place}: {value}");
+            }
+            match value {
+                serde_json::Value::Object(entries) => {
+                    entries
+                        .iter()
+                        .for_each(|(name, inner)| look(&format!("{place}/{name}"), inner));
+                }
+                serde_json::Value::Array(items) => items.iter().for_each(|item| look(place, item)),
+                _ => {}
+            }
+        }
+
+        look("", &serde_json::to_value(description()).unwrap());
+    }
+
+    #[test]
     fn no_name_of_a_type_means_two_things() {
         let mut known = HashMap::new();
         for part in parts() {

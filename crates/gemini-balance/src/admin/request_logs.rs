@@ -164,7 +164,7 @@ pub(super) struct LogQuestion {
 struct PageQuestion {
     /// Rows at most.
     #[serde(default = "default_limit")]
-    #[param(inline, default = 100)]
+    #[param(value_type = u32, minimum = 1, maximum = 1000, default = 100)]
     limit: Bounded<1, 1000>,
     /// Rows to skip. Only beside filters of time; follow `next_cursor` otherwise.
     #[serde(default)]

@@ -230,7 +230,7 @@ async fn latencies(
 struct Minutes {
     /// The last minutes that count.
     #[serde(default = "five")]
-    #[param(inline, default = 5)]
+    #[param(value_type = u32, minimum = 1, maximum = 60, default = 5)]
     minutes: Bounded<1, 60>,
 }
 
@@ -267,7 +267,7 @@ struct LinesQuestion {
     by: By,
     /// Lines at most; the rest is one line.
     #[serde(default = "eight")]
-    #[param(inline, default = 8)]
+    #[param(value_type = u32, minimum = 1, maximum = 20, default = 8)]
     limit: Bounded<1, 20>,
 }
 

@@ -30,7 +30,7 @@ pub(super) struct Range {
 pub(super) struct Top {
     /// Entries at most.
     #[serde(default = "hundred")]
-    #[param(inline, default = 100)]
+    #[param(value_type = u32, minimum = 1, maximum = 10_000, default = 100)]
     limit: Bounded<1, 10_000>,
 }
 

@@ -81,11 +81,11 @@ impl From<Row> for UserKey {
 #[derive(Debug, Deserialize, ToSchema)]
 struct NewUserKey {
     /// Its name.
-    #[schema(inline)]
+    #[schema(value_type = String, min_length = 1, max_length = 50)]
     alias: Text<1, 50>,
     /// A note for the admin.
     #[serde(default)]
-    #[schema(inline)]
+    #[schema(value_type = String, max_length = 1000)]
     note: Text<0, 1000>,
     /// From when on it no longer lets anybody in; never, if absent.
     #[serde(default)]

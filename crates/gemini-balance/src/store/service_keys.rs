@@ -17,6 +17,12 @@ const IDENTIFIER_PREFIX: &str = "key_sha256_";
 /// Hex digits of an identifier: eight, and four more for as long as another key has the same.
 const IDENTIFIER_DIGITS: [usize; 15] = [8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60, 64];
 
+/// What [`service_key`] reads, in its order.
+const COLUMNS: &str = "id, key_identifier, brief, sealed, provider, project, tier, note, tags, is_enabled, standing,
+    standing_since_ms, standing_reason, probe_level, probe_at_ms, created_at_ms, last_at_ms, fingerprint";
+/// The keys, each with its last use.
+const WITH_USES: &str = "service_keys LEFT JOIN service_key_uses ON service_key_id = id";
+
 /// A service key as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ServiceKey {
@@ -92,6 +98,17 @@ pub struct NewServiceKey {
     pub created_at_ms: i64,
 }
 
+/// Which part of all service keys is meant, by their age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartByAge {
+    /// Whether they are counted from the latest on, or from the oldest.
+    pub is_latest_first: bool,
+    /// Keys before it.
+    pub offset: u32,
+    /// Keys in it at most.
+    pub limit: u32,
+}
+
 /// What became of one key of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Added {
@@ -137,6 +154,22 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<ServiceKey>, StoreError> {
         self.read(move |connection| list(connection, after, limit)).await
+    }
+
+    /// Some of all service keys by age, and how many there are.
+    ///
+    /// # Errors
+    /// As any read.
+    pub async fn service_keys_by_age(
+        &self,
+        part: PartByAge,
+    ) -> Result<(Vec<ServiceKey>, usize), StoreError> {
+        self.read(move |connection| {
+            let sql = "SELECT count(*) FROM service_keys WHERE deleted_at_ms IS NULL";
+            let total: u32 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+            Ok((by_age(connection, part)?, total as usize))
+        })
+        .await
     }
 
     /// One service key, unless it is deleted or was never there.
@@ -310,14 +343,21 @@ fn found(
 }
 
 fn list(connection: &Connection, after: i64, limit: u32) -> Result<Vec<ServiceKey>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT id, key_identifier, brief, sealed, provider, project, tier, note, tags,
-                is_enabled, standing, standing_since_ms, standing_reason, probe_level,
-                probe_at_ms, created_at_ms, last_at_ms, fingerprint
-         FROM service_keys LEFT JOIN service_key_uses ON service_key_id = id
-         WHERE ?1 < id AND deleted_at_ms IS NULL ORDER BY id LIMIT ?2",
-    )?;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM {WITH_USES}
+         WHERE ?1 < id AND deleted_at_ms IS NULL ORDER BY id LIMIT ?2"
+    ))?;
     let keys = statement.query_map((after, limit), service_key)?;
+    Ok(keys.collect::<Result<_, _>>()?)
+}
+
+fn by_age(connection: &Connection, part: PartByAge) -> Result<Vec<ServiceKey>, StoreError> {
+    let order = if part.is_latest_first { "DESC" } else { "ASC" };
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM {WITH_USES} WHERE deleted_at_ms IS NULL
+         ORDER BY id {order} LIMIT ?1 OFFSET ?2"
+    ))?;
+    let keys = statement.query_map((part.limit, part.offset), service_key)?;
     Ok(keys.collect::<Result<_, _>>()?)
 }
 

@@ -163,6 +163,9 @@ async fn service_keys_are_found_sorted_and_paged() {
     for (query, expected) in [
         ("", vec![name(0), name(1), name(2)]),
         ("?sort=-created_at", vec![name(2), name(1), name(0)]),
+        ("?offset=1", vec![name(1), name(2)]),
+        ("?sort=-created_at&offset=1&limit=1", vec![name(1)]),
+        ("?sort=-created_at&offset=9", vec![]),
         ("?sort=-tier&limit=1", vec![name(1)]),
         ("?limit=1&offset=1", vec![name(1)]),
         ("?offset=1000000000", vec![]),

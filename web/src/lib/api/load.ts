@@ -1,6 +1,18 @@
 import { error } from '@sveltejs/kit';
 import { ApiError } from './error';
 
+/** So long the page before stays while the next one loads; after that, the next one shows that it loads. */
+const PATIENCE_MS = 250;
+
+/**
+ * For `load` that returns promises: waits a moment for them, so that a page that is there at once
+ * never shows that it loads. Whoever shows them says what went wrong.
+ */
+export async function patiently(...promises: Promise<unknown>[]): Promise<void> {
+	const settled = Promise.allSettled(promises);
+	await Promise.race([settled, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
+}
+
 /**
  * For `load`: as `call` in ./client, but what goes wrong is shown by the error page.
  * Pass it what `call` returns.

@@ -4474,7 +4474,7 @@ export interface operations {
                 timezone_str?: string;
                 /** @description What is counted. */
                 type: "requests" | "tokens";
-                /** @description The length of a period. */
+                /** @description The length of a period; a day if absent. */
                 unit?: "day" | "week" | "month";
             };
             header?: never;

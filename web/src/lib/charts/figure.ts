@@ -9,8 +9,8 @@ export interface Values {
 	shape: 'bar' | 'line';
 	/** Belongs to another time: drawn faintly. */
 	isBefore?: boolean;
-	/** Its colour in the palette; by its place if absent. */
-	colour?: 'ok' | 'bad' | number;
+	/** What it is coloured as; by its place if absent. */
+	colour?: 'ok' | 'bad' | 'rest';
 }
 
 /** What a chart over time shows, and the table behind it. */

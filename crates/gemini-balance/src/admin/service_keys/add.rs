@@ -28,14 +28,14 @@ pub(super) struct NewKeys {
     api_keys: Vec<String>,
     /// The label of the project whose quota they share; if absent, each is alone.
     #[serde(default)]
-    #[schema(inline)]
+    #[schema(value_type = String, max_length = 100)]
     project: Text<0, 100>,
     /// Keys of a lower tier serve first.
     #[serde(default)]
     tier: u8,
     /// A note for the admin.
     #[serde(default)]
-    #[schema(inline)]
+    #[schema(value_type = String, max_length = 1000)]
     note: Text<0, 1000>,
     /// Words to find them by.
     #[serde(default)]

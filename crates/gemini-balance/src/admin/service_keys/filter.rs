@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::admin::service_keys::listed::{KeyState, Listed};
 
 /// Keys that fulfil everything that is given; all of them, if nothing is.
-#[derive(Debug, Default, Deserialize, ToSchema, utoipa::IntoParams)]
+#[derive(Debug, Default, PartialEq, Eq, Deserialize, ToSchema, utoipa::IntoParams)]
 #[schema(as = KeyFilter)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Filter {
@@ -67,6 +67,11 @@ pub(super) enum StateFilter {
 }
 
 impl Filter {
+    /// Whether every key meets it.
+    pub(super) fn is_everything(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Whether a key is meant.
     pub(super) fn meets(&self, key: &Listed) -> bool {
         self.conditions(key).into_iter().all(|(_, is_met)| is_met)

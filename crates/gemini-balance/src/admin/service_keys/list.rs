@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::pool::KeyPool;
 use crate::store::calendar::TimeRange;
 use crate::store::series::Amount;
+use crate::store::service_keys::PartByAge;
 
 /// Which keys, in which order, how many.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -126,7 +127,7 @@ pub(super) async fn list(
     State(app): State<Arc<App>>,
     Params(listing): Params<Listing>,
 ) -> Result<Json<Page>, ApiError> {
-    let (limit, offset) = (listing.limit.get() as usize, listing.offset.get() as usize);
+    let (limit, offset) = (listing.limit.get(), listing.offset.get());
     let sort = listing.sort;
     let filter = Filter {
         q: listing.q,
@@ -136,12 +137,17 @@ pub(super) async fn list(
         tier: listing.tier,
         enabled: listing.enabled,
     };
-    let mut keys = Listed::all(&app).await?;
-    keys.retain(|key| filter.meets(key));
-    keys.sort_by(|one, two| sort.order(one, two, &app.pool));
-    let total = keys.len();
-    let page = keys.into_iter().skip(offset).take(limit);
-    let page: Vec<Listed> = page.collect();
+    let (page, total) = match sort.by_age(limit, offset).filter(|_| filter.is_everything()) {
+        Some(part) => Listed::part(&app, part).await?,
+        None => {
+            let mut keys = Listed::all(&app).await?;
+            keys.retain(|key| filter.meets(key));
+            keys.sort_by(|one, two| sort.order(one, two, &app.pool));
+            let total = keys.len();
+            let page = keys.into_iter().skip(offset as usize).take(limit as usize);
+            (page.collect(), total)
+        }
+    };
     let last_day = match listing.usage {
         true => Some(last_day(&app, &page).await?),
         false => None,
@@ -176,6 +182,13 @@ async fn last_day(app: &App, keys: &[Listed]) -> Result<HashMap<i64, Amount>, Ap
 }
 
 impl Sort {
+    /// The part of all keys that a page is, where age alone is the order.
+    fn by_age(self, limit: u32, offset: u32) -> Option<PartByAge> {
+        let is_latest_first = self == Self::Latest;
+        let is_by_age = is_latest_first || self == Self::Oldest;
+        is_by_age.then_some(PartByAge { is_latest_first, offset, limit })
+    }
+
     /// The order of two keys; of two alike, the older one comes first.
     fn order(self, one: &Listed, two: &Listed, pool: &KeyPool) -> Ordering {
         let last_used = || one.last_used_ms(pool).cmp(&two.last_used_ms(pool));

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::moment::Moment;
 use crate::pool::KeyPool;
 use crate::store::series::Amount;
-use crate::store::service_keys::ServiceKey as Row;
+use crate::store::service_keys::{PartByAge, ServiceKey as Row};
 
 /// Rows read in one go.
 const ROWS_PER_READ: u32 = 1_000;
@@ -107,6 +107,13 @@ impl Listed {
         let mut views: HashMap<KeyId, KeyView> = views.collect();
         let listed = rows.into_iter().map(|row| Self { view: views.remove(&id_of(&row)), row });
         Ok(listed.collect())
+    }
+
+    /// Some of all keys by age, and how many there are: without reading the others.
+    pub(super) async fn part(app: &App, part: PartByAge) -> Result<(Vec<Self>, usize), ApiError> {
+        let (rows, total) = app.store.service_keys_by_age(part).await?;
+        let keys = rows.into_iter().map(|row| Self { view: app.pool.view(id_of(&row)), row });
+        Ok((keys.collect(), total))
     }
 
     /// The key of this name.

@@ -29,7 +29,7 @@ export const overview = {
 		disabled: 'disabled'
 	},
 	errorsTitle: 'Errors by kind, last 24 hours',
-	errorsAttempts: (count: string) => `${count} attempts`,
+	errorsAttempts: (count: string) => (count === '1' ? '1 attempt' : `${count} attempts`),
 	noErrorsTitle: 'No errors',
 	noErrors: 'Every attempt of the last 24 hours succeeded, or there was none.',
 	nextBack: (when: string) => `the next one is back ${when}`,

@@ -15,6 +15,7 @@ export const requestLogs = {
 	answer: 'Answer',
 	stream: 'Stream',
 	whole: 'Whole',
+	details: 'Details',
 	attempts: 'Attempts',
 	onlyFinal: 'Last of each request',
 	onlyEarlier: 'Those before the last',

@@ -31,6 +31,17 @@ export const settings = {
 	name: 'Name',
 	value: 'Value',
 	source: 'Source',
+	/** By the heading that the server gives. */
+	sections: {
+		Server: 'Server',
+		Admin: 'Admin',
+		Upstream: 'Upstream',
+		'Key pool': 'Key pool',
+		Storage: 'Storage',
+		Logging: 'Logging',
+		Metrics: 'Metrics',
+		'Without effect': 'Without effect'
+	},
 	sources: {
 		environment: 'environment',
 		dot_env: '.env',

@@ -16,6 +16,7 @@ export const requestLogs: typeof english = {
 	answer: '回答方式',
 	stream: '流式',
 	whole: '完整',
+	details: '详情',
 	attempts: '尝试',
 	onlyFinal: '每个请求的最后一次',
 	onlyEarlier: '最后一次之前的',

@@ -32,6 +32,16 @@ export const settings: typeof english = {
 	name: '名称',
 	value: '值',
 	source: '来源',
+	sections: {
+		Server: '服务',
+		Admin: '管理',
+		Upstream: '上游',
+		'Key pool': '密钥池',
+		Storage: '存储',
+		Logging: '日志',
+		Metrics: '指标',
+		'Without effect': '已不起作用'
+	},
 	sources: {
 		environment: '环境变量',
 		dot_env: '.env',

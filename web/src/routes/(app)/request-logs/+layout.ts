@@ -10,7 +10,8 @@ export const load: LayoutLoad = ({ url }) => {
 	const page = firstPage(filters);
 	const counts = call(api.GET('/api/request_logs/counts', { params: { query } }));
 	const known = call(api.GET('/api/request_logs/values'));
-	// What fails is shown in its place.
-	for (const promise of [page, counts, known]) promise.catch(() => undefined);
-	return { filters, page, choices: Promise.all([counts, known]) };
+	const choices = Promise.all([counts, known]);
+	// What fails is shown in its place, which may be drawn after it has failed.
+	for (const promise of [page, choices]) promise.catch(() => undefined);
+	return { filters, page, choices };
 };

@@ -1,14 +1,13 @@
 import { api, call } from '$lib/api/client';
-import { orPage } from '$lib/api/load';
+import { patiently } from '$lib/api/load';
 import type { PageLoad } from './$types';
 
 export const load: PageLoad = async () => {
-	const [settings, system, { sessions }] = await orPage(
-		Promise.all([
-			call(api.GET('/api/settings')),
-			call(api.GET('/api/system')),
-			call(api.GET('/api/auth/sessions'))
-		])
-	);
-	return { settings, system, sessions };
+	const reading = Promise.all([
+		call(api.GET('/api/settings')),
+		call(api.GET('/api/system')),
+		call(api.GET('/api/auth/sessions'))
+	]);
+	await patiently(reading);
+	return { reading };
 };

@@ -104,7 +104,7 @@ export function linesFigure(t: Texts, chart: Schemas['Chart'], measure: Measure)
 		(line): Values => ({ name: nameOf(t, line), shape: 'bar', values: values(line.values) })
 	);
 	if (chart.others?.length) {
-		series.push({ name: t.others, shape: 'bar', values: values(chart.others), colour: 5 });
+		series.push({ name: t.others, shape: 'bar', values: values(chart.others), colour: 'rest' });
 	}
 	return { labels: chart.periods.map(labelOf), unit: 'count', series: distinct(series) };
 }

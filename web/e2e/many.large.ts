@@ -1,0 +1,147 @@
+import type { Page } from '@playwright/test';
+import { adminOf, serviceKey } from './support/admin';
+import { fillLog, startGateway, type Gateway } from './support/programs';
+import { expect, test as base } from './support/test';
+import { ask } from './support/traffic';
+
+const KEYS = 50_000;
+const KEYS_AT_ONCE = 10_000;
+const ROWS = Number(process.env['LOG_ROWS'] ?? 1_000_000);
+/** How many times longer everything may take on a machine that has other things to do. */
+const BUSY = Number(process.env['BUSY'] ?? 1);
+/** The budgets, in ms. */
+const PAINT_MAX = 1_000 * BUSY;
+const TASK_MAX = 100 * BUSY;
+const LIVE_MS = 15_000;
+const CALLERS = 4;
+
+const test = base.extend<object, { sharedGateway: Gateway; userKey: string }>({
+	sharedGateway: [
+		async ({}, use) => {
+			const gateway = await startGateway({ WORKERS: '2' });
+			const admin = await adminOf(gateway.url);
+			for (let first = 0; first < KEYS; first += KEYS_AT_ONCE) {
+				const numbers = Array.from({ length: KEYS_AT_ONCE }, (_, at) => first + at);
+				const api_keys = numbers.map((number) => serviceKey('good', number));
+				const tags = [`part-${first / KEYS_AT_ONCE}`];
+				const { response } = await admin.POST('/api/keys', { body: { api_keys, tags } });
+				expect(response.ok).toBe(true);
+			}
+			await admin.POST('/api/auth_keys', { body: { alias: 'caller' } });
+			const past = { rows: ROWS, days: 60, userKeys: 1, serviceKeys: KEYS };
+			await gateway.restart(async (folder) => await fillLog(folder, past));
+			await use(gateway);
+			await gateway.stop();
+		},
+		{ scope: 'worker', timeout: 1_200_000 }
+	],
+	userKey: [
+		async ({ sharedGateway }, use) => {
+			const admin = await adminOf(sharedGateway.url);
+			const { data } = await admin.POST('/api/auth_keys', { body: { alias: 'second caller' } });
+			await use(data?.api_key ?? '');
+		},
+		{ scope: 'worker' }
+	]
+});
+
+test.beforeEach(() => test.setTimeout(180_000));
+
+/** Prints a figure and holds it to its budget. */
+function hold(what: string, ms: number, budget: number) {
+	console.log(`${what.padEnd(48)} ${Math.round(ms).toString().padStart(6)} ms of ${budget}`);
+	expect.soft(ms, what).toBeLessThanOrEqual(budget);
+}
+
+/** Opens an address as one who types it in; how long until what `ready` names is painted, as the browser sees it. */
+async function paint(page: Page, path: string, ready: string): Promise<number> {
+	await page.addInitScript((ready) => {
+		const look = () => {
+			if (!document.querySelector(ready)) return requestAnimationFrame(look);
+			return requestAnimationFrame(() => performance.mark('painted'));
+		};
+		requestAnimationFrame(look);
+	}, ready);
+	await page.goto(path);
+	await page.waitForFunction(() => 0 < performance.getEntriesByName('painted').length);
+	return await page.evaluate(() => performance.getEntriesByName('painted')[0]?.startTime ?? NaN);
+}
+
+/** How long something takes until it is seen. */
+async function timed(act: () => Promise<void>, seen: () => Promise<void>): Promise<number> {
+	const began = performance.now();
+	await act();
+	await seen();
+	return performance.now() - began;
+}
+
+/** The longest task of the page while callers are served. */
+async function longestTask(page: Page, gateway: Gateway, userKey: string): Promise<number> {
+	await page.evaluate(() => {
+		const tasks: number[] = [];
+		new PerformanceObserver((list) => tasks.push(...list.getEntries().map((it) => it.duration))).observe({
+			type: 'longtask'
+		});
+		Object.assign(window, { tasks });
+	});
+	const end = performance.now() + LIVE_MS;
+	const call = async () => {
+		while (performance.now() < end) expect(await ask(gateway, userKey, 'gemini-2.5-flash')).toBe(200);
+	};
+	await Promise.all(Array.from({ length: CALLERS }, call));
+	// Tasks of less than 50 ms are not told.
+	return await page.evaluate(() => Math.max(0, ...(window as unknown as { tasks: number[] }).tasks));
+}
+
+const box = 'input[aria-label^="Select AIza"]';
+
+test('fifty thousand keys', async ({ adminPage: page, gateway, userKey }) => {
+	hold('keys: first paint', await paint(page, '/request-keys', box), PAINT_MAX);
+	await expect(page.getByText('50,000 keys')).toBeVisible();
+	const last = page.locator(`tr[aria-rowindex="${KEYS + 1}"] input`);
+	const toEnd = () => page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+	hold('keys: scrolled to the end', await timed(toEnd, () => expect(last).toBeVisible()), PAINT_MAX);
+	expect(await page.getByRole('row').count()).toBeLessThan(80);
+
+	await page.evaluate(() => scrollTo(0, 0));
+	const tag = page.getByRole('combobox', { name: 'Tag' });
+	await expect(tag.locator('option')).toHaveCount(6);
+	const filter = async () => void (await tag.selectOption('part-3'));
+	const counted = () => expect(page.getByText('10,000 keys')).toBeVisible();
+	hold('keys: filtered by a tag', await timed(filter, counted), PAINT_MAX);
+	await page.goto('/request-keys');
+	await expect(page.locator(box).first()).toBeVisible();
+	const sorted = () => expect(page).toHaveURL(/sort=last_used_at/);
+	const sort = () => page.getByRole('button', { name: 'Last used' }).click();
+	hold('keys: sorted', await timed(sort, sorted), PAINT_MAX);
+	hold('keys: longest task while requests are served', await longestTask(page, gateway, userKey), TASK_MAX);
+});
+
+test('a million rows of the log', async ({ adminPage: page }) => {
+	hold('log: first paint', await paint(page, '/request-logs', '[data-row="0"]'), PAINT_MAX);
+	const failed = async () => {
+		await page.getByRole('combobox', { name: 'Outcome' }).selectOption('false');
+	};
+	const isFiltered = async () => {
+		await expect(page).toHaveURL(/success=false/);
+		await expect(page.getByText('200 succeeded')).toHaveCount(0);
+		await expect(page.locator('[data-row="0"]')).toBeVisible();
+	};
+	hold('log: filtered by outcome', await timed(failed, isFiltered), PAINT_MAX);
+	const further = async () => await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+	const isFurther = () => expect(page.locator('[data-row="110"]')).toBeAttached();
+	hold('log: read on at the end of a page', await timed(further, isFurther), PAINT_MAX);
+	expect(await page.locator('[data-row]').count()).toBeLessThan(80);
+});
+
+test('statistics of a million rows, and the overview', async ({ adminPage: page }) => {
+	hold('overview: first paint', await paint(page, '/', 'main a[href^="/request-logs"]'), PAINT_MAX);
+	const from = new Date(Date.now() - 60 * 86_400_000).toISOString();
+	hold('statistics of 60 days: first paint', await paint(page, `/stats?from=${from}`, 'svg[role=img] path'), PAINT_MAX);
+});
+
+test('the live log', async ({ adminPage: page, gateway, userKey }) => {
+	await page.goto('/realtime-logs');
+	await expect(page.getByText('Connected')).toBeVisible();
+	hold('live log: longest task while requests are served', await longestTask(page, gateway, userKey), TASK_MAX);
+});
