@@ -9,7 +9,7 @@ const GATEWAY = process.env['GATEWAY_BIN'] ?? join(TARGET, 'gemini-balance');
 const UPSTREAM = process.env['FAKE_UPSTREAM_BIN'] ?? join(TARGET, 'fake-upstream');
 const READY_WAIT_MS = 20_000;
 
-/** The admin's password of every gateway in the tests. */
+/** The admin's password of the gateways in the tests, unless they make one of their own. */
 export const PASSWORD = 'a-password-for-tests';
 
 /** A gateway with a data directory of its own, in front of a scripted upstream. */
@@ -17,6 +17,8 @@ export interface Gateway {
 	readonly url: string;
 	/** Where the scripted upstream listens; `/__fake/…` steers it. */
 	readonly upstreamUrl: string;
+	/** The admin's password at first: {@link PASSWORD}, or the one that was made and printed. */
+	readonly password: string;
 	/** What the gateway has written so far. */
 	log(): string;
 	/** Ends the gateway and starts it again on the same data and port. */
@@ -24,8 +26,14 @@ export interface Gateway {
 	stop(): Promise<void>;
 }
 
-/** Starts both programs; `variables` are further settings of the gateway. */
-export async function startGateway(variables: Record<string, string> = {}): Promise<Gateway> {
+/** Further settings of a gateway; `undefined` takes one away that it has in the tests. */
+export type Variables = Record<string, string | undefined>;
+
+/** What a gateway prints that was given no password. */
+const PRINTED = /Admin password: (\S+)/;
+
+/** Starts both programs; with `PASSWORD: undefined` the gateway makes a password of its own. */
+export async function startGateway(variables: Variables = {}): Promise<Gateway> {
 	const folder = await mkdtemp(join(tmpdir(), 'gemini-balance-e2e-'));
 	const [port, upstreamPort] = [await freePort(), await freePort()];
 	const url = `http://127.0.0.1:${port}`;
@@ -35,7 +43,7 @@ export async function startGateway(variables: Record<string, string> = {}): Prom
 
 	const upstream = start(UPSTREAM, ['--listen', `127.0.0.1:${upstreamPort}`], {}, folder, write);
 	await answers(`${upstreamUrl}/__fake/state`, upstream, () => log);
-	const settings = {
+	const settings: Variables = {
 		HOST: '127.0.0.1',
 		PORT: String(port),
 		PASSWORD,
@@ -55,6 +63,7 @@ export async function startGateway(variables: Record<string, string> = {}): Prom
 	return {
 		url,
 		upstreamUrl,
+		password: settings['PASSWORD'] ?? PRINTED.exec(log)?.[1] ?? '',
 		log: () => log,
 		restart: async () => {
 			await end(gateway);
@@ -70,7 +79,7 @@ export async function startGateway(variables: Record<string, string> = {}): Prom
 function start(
 	program: string,
 	words: string[],
-	settings: Record<string, string>,
+	settings: Variables,
 	cwd: string,
 	write: (text: Buffer) => void
 ): ChildProcess {
