@@ -11,7 +11,7 @@ for (const path of ['/request-logs', '/stats']) {
 	test(`a range of one's own is chosen on ${path}, and one that cannot be is told @phone`, async ({
 		adminPage: page
 	}) => {
-		// An hour that is over, and one in which everything lies.
+		test.slow();
 		const now = Date.now();
 		await page.goto(path);
 		await open(page);
