@@ -60,10 +60,11 @@ export async function startGateway(variables: Variables = {}): Promise<Gateway> 
 		await answers(`${url}/health`, gateway, () => log);
 	};
 	await open();
+	const password = settings['PASSWORD'] ?? (await printed(() => log));
 	return {
 		url,
 		upstreamUrl,
-		password: settings['PASSWORD'] ?? PRINTED.exec(log)?.[1] ?? '',
+		password,
 		log: () => log,
 		restart: async () => {
 			await end(gateway);
@@ -106,6 +107,17 @@ async function answers(url: string, program: ChildProcess, log: () => string): P
 		await new Promise((resolve) => setTimeout(resolve, 25));
 	}
 	throw new Error(`it does not answer:\n${log()}`);
+}
+
+/** The password that a gateway has made; it is printed about when the first answer is given. */
+async function printed(log: () => string): Promise<string> {
+	const deadline = Date.now() + READY_WAIT_MS;
+	while (Date.now() < deadline) {
+		const password = PRINTED.exec(log())?.[1];
+		if (password) return password;
+		await new Promise((resolve) => setTimeout(resolve, 25));
+	}
+	throw new Error(`it prints no password:\n${log()}`);
 }
 
 async function end(program: ChildProcess): Promise<void> {
