@@ -360,7 +360,7 @@ impl Patience {
 
 /// The piece of a list that begins at a place.
 fn piece<T>(all: &[T], place: usize, length: usize) -> &[T] {
-    &all[place..all.len().min(place + length)]
+    all.get(place..all.len().min(place + length)).unwrap_or_default()
 }
 
 async fn reset(app: &App, keys: Vec<Target>) -> Result<Piece, ApiError> {
