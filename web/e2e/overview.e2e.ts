@@ -1,3 +1,6 @@
+import type { Page } from '@playwright/test';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { serviceKey } from './support/admin';
 import { expect, expectAccessible, expectNoSidewaysScroll, test } from './support/test';
 
@@ -38,4 +41,76 @@ test('the guide leads from nothing to the first answered request @phone', async 
 	await expect(page.getByRole('heading', { level: 1, name: 'Overview' })).toBeVisible();
 	await expect(page.getByRole('heading', { name: 'First steps' })).toBeHidden();
 	await expect(page.getByText(userKey)).toBeHidden();
+});
+
+/** What stands in the recipe of a client. */
+async function recipe(page: Page, client: string): Promise<string> {
+	await page.getByRole('tab', { name: client, exact: true }).click();
+	await expect(page.getByRole('tab', { name: client, exact: true })).toHaveAttribute(
+		'aria-selected',
+		'true'
+	);
+	return (await page.getByRole('tabpanel').locator('pre').textContent()) ?? '';
+}
+
+function found(text: string, what: RegExp): string {
+	const match = what.exec(text)?.[1];
+	if (!match) throw new Error(`${what} is not in:\n${text}`);
+	return match;
+}
+
+test('what the guide shows for curl, openai and google-genai works as it stands there', async ({
+	adminPage: page,
+	admin
+}) => {
+	await page.goto('/');
+	await page.getByRole('textbox', { name: 'Service keys' }).fill(serviceKey('good', 1));
+	await page.getByRole('button', { name: 'Add and test' }).click();
+	await expect(page.getByText(/^works, /)).toBeVisible();
+	await page.getByRole('button', { name: 'Make a user key' }).click();
+	await expect(page.getByText(/^gb-/).first()).toBeVisible();
+	await page.getByRole('textbox', { name: 'Model' }).fill('gemini-2.5-flash');
+
+	// The command, as a shell takes it.
+	const command = await recipe(page, 'curl');
+	const { stdout } = await promisify(execFile)('sh', ['-c', command.replace(/^curl/, 'curl -sS')]);
+	expect(JSON.parse(stdout)).toHaveProperty('candidates');
+
+	// The programs' base URL, key and model, asked as their libraries ask.
+	const openai = await recipe(page, 'openai');
+	const chat = await fetch(`${found(openai, /base_url="([^"]+)"/)}/chat/completions`, {
+		method: 'POST',
+		headers: {
+			authorization: `Bearer ${found(openai, /api_key="([^"]+)"/)}`,
+			'content-type': 'application/json'
+		},
+		body: JSON.stringify({
+			model: found(openai, /model="([^"]+)"/),
+			messages: [{ role: 'user', content: 'Hello' }]
+		})
+	});
+	expect(await chat.json()).toHaveProperty('choices');
+
+	const genai = await recipe(page, 'google-genai');
+	const model = found(genai, /model="([^"]+)"/);
+	const generated = await fetch(
+		`${found(genai, /base_url="([^"]+)"/)}/v1beta/models/${model}:generateContent`,
+		{
+			method: 'POST',
+			headers: {
+				'x-goog-api-key': found(genai, /api_key="([^"]+)"/),
+				'content-type': 'application/json'
+			},
+			body: JSON.stringify({ contents: [{ role: 'user', parts: [{ text: 'Hello' }] }] })
+		}
+	);
+	expect(await generated.json()).toHaveProperty('candidates');
+
+	// All three were answered, and the guide has done its work.
+	await expect.poll(async () => (await admin.GET('/api/request_logs')).data?.total).toBe(3);
+	await page.goto('/request-logs?success=true&model=gemini-2.5-flash');
+	await expect(page.locator('[data-row]')).toHaveCount(3);
+	await page.goto('/');
+	await expect(page.getByRole('heading', { level: 1, name: 'Overview' })).toBeVisible();
+	await expect(page.getByRole('heading', { name: 'First steps' })).toBeHidden();
 });

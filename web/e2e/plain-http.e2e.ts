@@ -5,7 +5,7 @@ const NAME = 'gateway.test';
 
 test.use({ fresh: true });
 
-test('over plain HTTP from another host a key is copied all the same', async ({
+test('over plain HTTP from another host keys are copied all the same', async ({
 	gateway,
 	playwright
 }, { project }) => {
@@ -28,6 +28,23 @@ test('over plain HTTP from another host a key is copied all the same', async ({
 		await field.focus();
 		await page.keyboard.press('Control+v');
 		await expect(field).toHaveValue(key);
+
+		// In a dialog, too, which holds the focus.
+		await page.getByRole('link', { name: 'User keys' }).first().click();
+		const make = page.getByRole('button', { name: 'Make a user key' }).first();
+		await make.click();
+		await page.getByLabel('Name', { exact: true }).fill('My phone');
+		await page.getByRole('button', { name: 'Make the key' }).click();
+		const made = page.getByRole('dialog', { name: 'The key of My phone' });
+		const another = (await made.locator('code').textContent()) ?? '';
+		await made.getByRole('button', { name: /^Copy/ }).click();
+		await expect(made.getByRole('button', { name: /^Copied/ })).toBeFocused();
+		await made.getByRole('button', { name: 'Done' }).click();
+		await make.click();
+		const note = page.getByLabel('Note', { exact: true });
+		await note.focus();
+		await page.keyboard.press('Control+v');
+		await expect(note).toHaveValue(another);
 	} finally {
 		await browser.close();
 	}

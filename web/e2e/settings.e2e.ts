@@ -1,5 +1,5 @@
 import { adminOf } from './support/admin';
-import { expect, expectAccessible, test } from './support/test';
+import { endSession, expect, expectAccessible, logInAgain, test } from './support/test';
 
 test.describe('with sessions elsewhere', () => {
 	test.use({ fresh: true });
@@ -31,3 +31,80 @@ test('the backup is a database @phone', async ({ adminPage: page }) => {
 	expect(Buffer.concat(chunks).subarray(0, 15).toString()).toBe('SQLite format 3');
 });
 
+
+test('a password that the configuration sets is changed there, and the page says so @phone', async ({
+	adminPage: page
+}) => {
+	await page.goto('/settings');
+	await expect(page.getByText(/^The password is set by PASSWORD in the configuration/)).toBeVisible();
+	await expect(page.getByRole('button', { name: 'Change password' })).toHaveCount(0);
+});
+
+test.describe('with a password that was made at the first start', () => {
+	test.use({
+		fresh: true,
+		settings: { PASSWORD: undefined },
+		expectedErrors: [/status of (401|403)/]
+	});
+
+	test('the password is changed, which ends every other session and the old password', async ({
+		adminPage: page,
+		gateway
+	}) => {
+		const chosen = 'quite another one';
+		expect(gateway.password).toMatch(/^\S{20,}$/);
+		const elsewhere = await adminOf(gateway.url, gateway.password);
+		await page.goto('/settings');
+		const current = page.getByLabel('Current password', { exact: true });
+		const next = page.getByLabel('New password', { exact: true });
+		await expect(current).toHaveAttribute('autocomplete', 'current-password');
+		await expect(next).toHaveAttribute('autocomplete', 'new-password');
+
+		await current.fill(gateway.password);
+		await next.fill('short');
+		await next.press('Enter');
+		await expect(page.getByRole('alert')).toHaveText('Use at least eight characters.');
+		await expect(next).toHaveAttribute('aria-invalid', 'true');
+		await expectAccessible(page);
+
+		await current.fill('not the password');
+		await next.fill(chosen);
+		await next.press('Enter');
+		await expect(page.getByRole('alert')).toHaveText('The password is not right.');
+		await expect(next).toHaveValue(chosen);
+
+		await current.fill(gateway.password);
+		await current.press('Enter');
+		await expect(page.getByText('The password is changed.')).toBeVisible();
+		await expect(current).toHaveValue('');
+		await expect(next).toHaveValue('');
+		expect((await elsewhere.GET('/api/system')).response.status).toBe(401);
+		await page.reload();
+		await expect(page.getByRole('heading', { level: 1, name: 'Settings' })).toBeVisible();
+		await expect(page.getByRole('button', { name: 'End all others' })).toHaveCount(0);
+		await expect(adminOf(gateway.url, gateway.password)).rejects.toThrow('the login did not work');
+		await adminOf(gateway.url, chosen);
+	});
+
+	test('a session that ends does not cost the passwords that were typed', async ({
+		adminPage: page,
+		gateway
+	}) => {
+		await page.goto('/settings');
+		await page.getByRole('searchbox').fill('retention');
+		const current = page.getByLabel('Current password', { exact: true });
+		const next = page.getByLabel('New password', { exact: true });
+		await current.fill('not the password');
+		await next.fill('quite another one');
+		await endSession(page);
+		await next.press('Enter');
+		await logInAgain(page, gateway.password);
+
+		await expect(page.getByRole('alert')).toHaveText('The password is not right.');
+		await expect(next).toHaveValue('quite another one');
+		await expect(page.getByRole('searchbox')).toHaveValue('retention');
+		await current.fill(gateway.password);
+		await current.press('Enter');
+		await expect(page.getByText('The password is changed.')).toBeVisible();
+	});
+});

@@ -6,9 +6,9 @@ import { PASSWORD } from './programs';
 export type Admin = Client<paths>;
 
 /** Logs in; fails if that does not work. */
-export async function adminOf(url: string): Promise<Admin> {
+export async function adminOf(url: string, password = PASSWORD): Promise<Admin> {
 	const stranger = createClient<paths>({ baseUrl: url });
-	const { data } = await stranger.POST('/api/auth/login', { body: { password: PASSWORD } });
+	const { data } = await stranger.POST('/api/auth/login', { body: { password } });
 	if (!data) throw new Error('the login did not work');
 	return createClient<paths>({
 		baseUrl: url,

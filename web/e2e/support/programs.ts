@@ -10,7 +10,7 @@ const UPSTREAM = process.env['FAKE_UPSTREAM_BIN'] ?? join(TARGET, 'fake-upstream
 const LONG_LOG = process.env['LONG_LOG_BIN'] ?? join(TARGET, 'examples/long_log');
 const READY_WAIT_MS = 20_000;
 
-/** The admin's password of every gateway in the tests. */
+/** The admin's password of the gateways in the tests, unless they make one of their own. */
 export const PASSWORD = 'a-password-for-tests';
 
 /** A gateway with a data directory of its own, in front of a scripted upstream. */
@@ -18,6 +18,8 @@ export interface Gateway {
 	readonly url: string;
 	/** Where the scripted upstream listens; `/__fake/…` steers it. */
 	readonly upstreamUrl: string;
+	/** The admin's password at first: {@link PASSWORD}, or the one that was made and printed. */
+	readonly password: string;
 	/** What the gateway has written so far. */
 	log(): string;
 	/** Ends the gateway and starts it again on the same data and port; `meanwhile` is given the data. */
@@ -25,8 +27,14 @@ export interface Gateway {
 	stop(): Promise<void>;
 }
 
-/** Starts both programs; `variables` are further settings of the gateway. */
-export async function startGateway(variables: Record<string, string> = {}): Promise<Gateway> {
+/** Further settings of a gateway; `undefined` takes one away that it has in the tests. */
+export type Variables = Record<string, string | undefined>;
+
+/** What a gateway prints that was given no password. */
+const PRINTED = /Admin password: (\S+)/;
+
+/** Starts both programs; with `PASSWORD: undefined` the gateway makes a password of its own. */
+export async function startGateway(variables: Variables = {}): Promise<Gateway> {
 	const folder = await mkdtemp(join(tmpdir(), 'gemini-balance-e2e-'));
 	const [port, upstreamPort] = [await freePort(), await freePort()];
 	const url = `http://127.0.0.1:${port}`;
@@ -36,7 +44,7 @@ export async function startGateway(variables: Record<string, string> = {}): Prom
 
 	const upstream = start(UPSTREAM, ['--listen', `127.0.0.1:${upstreamPort}`], {}, folder, write);
 	await answers(`${upstreamUrl}/__fake/state`, upstream, () => log);
-	const settings = {
+	const settings: Variables = {
 		HOST: '127.0.0.1',
 		PORT: String(port),
 		PASSWORD,
@@ -53,9 +61,11 @@ export async function startGateway(variables: Record<string, string> = {}): Prom
 		await answers(`${url}/health`, gateway, () => log);
 	};
 	await open();
+	const password = settings['PASSWORD'] ?? (await printed(() => log));
 	return {
 		url,
 		upstreamUrl,
+		password,
 		log: () => log,
 		restart: async (meanwhile) => {
 			await end(gateway);
@@ -92,7 +102,7 @@ export async function fillLog(dataFolder: string, past: Past): Promise<void> {
 function start(
 	program: string,
 	words: string[],
-	settings: Record<string, string>,
+	settings: Variables,
 	cwd: string,
 	write: (text: Buffer) => void
 ): ChildProcess {
@@ -119,6 +129,17 @@ async function answers(url: string, program: ChildProcess, log: () => string): P
 		await new Promise((resolve) => setTimeout(resolve, 25));
 	}
 	throw new Error(`it does not answer:\n${log()}`);
+}
+
+/** The password that a gateway has made; it is printed about when the first answer is given. */
+async function printed(log: () => string): Promise<string> {
+	const deadline = Date.now() + READY_WAIT_MS;
+	while (Date.now() < deadline) {
+		const password = PRINTED.exec(log())?.[1];
+		if (password) return password;
+		await new Promise((resolve) => setTimeout(resolve, 25));
+	}
+	throw new Error(`it prints no password:\n${log()}`);
 }
 
 async function end(program: ChildProcess): Promise<void> {

@@ -1,7 +1,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import { expect, test as base, type Page } from '@playwright/test';
 import { adminOf, type Admin } from './admin';
-import { PASSWORD, startGateway, type Gateway } from './programs';
+import { PASSWORD, startGateway, type Gateway, type Variables } from './programs';
 
 interface Worker {
 	/** One gateway per worker. What a test leaves in it, the next one finds. */
@@ -14,7 +14,7 @@ interface Fixtures {
 	/** Gives the test a gateway of its own: `test.use({ fresh: true })`. */
 	fresh: boolean;
 	/** Further settings of a fresh gateway. */
-	settings: Record<string, string>;
+	settings: Variables;
 	admin: Admin;
 	/** A page that is logged in. */
 	adminPage: Page;
@@ -41,7 +41,7 @@ export const test = base.extend<Fixtures, Worker>({
 		await gateway.stop();
 	},
 	baseURL: async ({ gateway }, use) => await use(gateway.url),
-	admin: async ({ gateway }, use) => await use(await adminOf(gateway.url)),
+	admin: async ({ gateway }, use) => await use(await adminOf(gateway.url, gateway.password)),
 	page: async ({ page, gateway, expectedErrors }, use) => {
 		const complaints: string[] = [];
 		page.on('console', (message) => {
@@ -59,8 +59,8 @@ export const test = base.extend<Fixtures, Worker>({
 		await use(page);
 		expect(complaints, 'the browser has nothing to complain about').toEqual([]);
 	},
-	adminPage: async ({ page }, use) => {
-		const answer = await page.request.post('/api/auth/login', { data: { password: PASSWORD } });
+	adminPage: async ({ page, gateway: { password } }, use) => {
+		const answer = await page.request.post('/api/auth/login', { data: { password } });
 		expect(answer.ok()).toBe(true);
 		await use(page);
 	}
@@ -97,4 +97,33 @@ export async function expectNoSidewaysScroll(page: Page): Promise<void> {
 		document.documentElement.clientWidth
 	]);
 	expect(content).toBeLessThanOrEqual(window ?? 0);
+}
+
+/** Ends the session behind the browser's back, as time does. */
+export async function endSession(page: Page): Promise<void> {
+	await page.context().clearCookies();
+}
+
+/** Logs in again in the dialog that asks for it, and waits until it is gone. */
+export async function logInAgain(page: Page, password = PASSWORD): Promise<void> {
+	const dialog = page.getByRole('dialog', { name: 'Your session has ended' });
+	await expect(dialog).toBeVisible({ timeout: 15_000 });
+	await dialog.getByLabel('Password', { exact: true }).fill(password);
+	await dialog.getByRole('button', { name: 'Log in' }).click();
+	await expect(dialog).toBeHidden();
+}
+
+/** Fails unless whatever has the focus can be told from the rest by its outline. */
+export async function expectVisibleFocus(page: Page): Promise<void> {
+	const { style, width, element } = await page.evaluate(() => {
+		const focused = document.activeElement ?? document.body;
+		const { outlineStyle, outlineWidth } = getComputedStyle(focused);
+		return {
+			style: outlineStyle,
+			width: parseFloat(outlineWidth),
+			element: focused.outerHTML.slice(0, 200)
+		};
+	});
+	expect(style, element).not.toBe('none');
+	expect(width, element).toBeGreaterThan(1);
 }

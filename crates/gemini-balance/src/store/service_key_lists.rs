@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::pool_state;
-use crate::store::service_keys::{read_tags, written_tags};
+use crate::store::service_keys::{self, ServiceKey, read_tags, written_tags};
 use crate::store::writer::Durability;
 
 /// A service key whose switch was looked at.
@@ -60,10 +60,10 @@ impl std::fmt::Debug for DeletedServiceKey {
 }
 
 /// What became of a deleted key that was to come back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Restored {
     /// It is there again, under its old id.
-    Restored,
+    Restored(Box<ServiceKey>),
     /// Meanwhile another one has its secret or its identifier.
     Taken,
     /// It is not deleted, or nothing is left of it.
@@ -216,7 +216,11 @@ fn restore(connection: &Connection, key: &DeletedServiceKey) -> Result<Restored,
              WHERE id = ?1 AND deleted_at_ms IS NOT NULL",
         )?
         .execute((id, fingerprint, sealed))?;
-    Ok(if restored == 1 { Restored::Restored } else { Restored::Unknown })
+    if restored == 0 {
+        return Ok(Restored::Unknown);
+    }
+    let key = service_keys::one(connection, *id)?;
+    Ok(key.map_or(Restored::Unknown, |key| Restored::Restored(Box::new(key))))
 }
 
 #[cfg(test)]
@@ -274,7 +278,7 @@ mod tests {
         let again = store.add_service_keys(vec![key(2)]).await.unwrap();
         assert!(matches!(again[..], [Added::Added { id: 4, .. }]));
         let restored = store.restore_service_keys(deleted.clone()).await.unwrap();
-        assert_eq!(restored, [Restored::Restored, Restored::Taken]);
+        assert_eq!(restored, [Restored::Restored(Box::new(before[0].clone())), Restored::Taken]);
         let twice = store.restore_service_keys(vec![deleted[0].clone()]).await.unwrap();
         assert_eq!(twice, [Restored::Taken]);
 

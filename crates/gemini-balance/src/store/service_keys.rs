@@ -177,11 +177,7 @@ impl Store {
     /// # Errors
     /// As any read.
     pub async fn service_key(&self, id: i64) -> Result<Option<ServiceKey>, StoreError> {
-        self.read(move |connection| {
-            let first = list(connection, id.saturating_sub(1), 1)?.pop();
-            Ok(first.filter(|key| key.id == id))
-        })
-        .await
+        self.read(move |connection| one(connection, id)).await
     }
 
     /// The id behind an identifier.
@@ -359,6 +355,12 @@ fn by_age(connection: &Connection, part: PartByAge) -> Result<Vec<ServiceKey>, S
     ))?;
     let keys = statement.query_map((part.limit, part.offset), service_key)?;
     Ok(keys.collect::<Result<_, _>>()?)
+}
+
+/// One service key, unless it is deleted or was never there.
+pub(super) fn one(connection: &Connection, id: i64) -> Result<Option<ServiceKey>, StoreError> {
+    let first = list(connection, id.saturating_sub(1), 1)?.pop();
+    Ok(first.filter(|key| key.id == id))
 }
 
 fn service_key(row: &Row<'_>) -> rusqlite::Result<ServiceKey> {

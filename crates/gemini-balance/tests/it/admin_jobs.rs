@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fake_upstream::{Answer, When};
+use gemini_balance::store::error::StoreError;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -102,6 +103,33 @@ async fn a_restart_ends_the_time_to_undo_and_nothing_of_a_deleted_key_is_left() 
     assert_eq!(admin.get(&path).await.status, 404);
     assert_eq!(admin.post(&format!("{path}/undo"), &json!({})).await.status, 404);
     assert_eq!(gateway.app().pool.counts().total, 1);
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_waits_for_a_database_that_another_process_holds_and_can_be_called_off_meanwhile() {
+    let gateway = large_gateway().await;
+    let admin = gateway.admin().await;
+    let path = gateway.directory.path().join("data/gemini-balance.db");
+    let other = rusqlite::Connection::open(path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+
+    let waiting = begin(&admin, &json!({"action": "disable", "filter": {}})).await;
+    // The writes come one after the other: when the second one is refused, the job has been, too.
+    for _ in 0..2 {
+        let refused = gateway.app().store.switch_service_keys(Vec::new(), false).await;
+        assert!(matches!(refused, Err(StoreError::Busy)));
+    }
+    let called_off = begin(&admin, &json!({"action": "enable", "filter": {}})).await;
+    let cancel = format!("/api/jobs/{}/cancel", called_off["id"].as_str().unwrap());
+    admin.post(&cancel, &json!({})).await;
+    let called_off = finished(&admin, called_off).await;
+    other.execute_batch("ROLLBACK").unwrap();
+    let done = finished(&admin, waiting).await;
+
+    assert_eq!((&called_off["stage"], &called_off["finished"]), (&json!("cancelled"), &json!(0)));
+    assert_eq!((&done["stage"], &done["counts"]), (&json!("done"), &json!({"done": MANY})));
+    assert_eq!(gateway.app().pool.counts().disabled, MANY);
     gateway.close().await;
 }
 

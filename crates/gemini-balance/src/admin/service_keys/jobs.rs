@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -28,12 +29,22 @@ use crate::admin::values::Text;
 use crate::app::App;
 use crate::jobs::{Action, Job, JobResult, Outcome, Plan, Undo, Work};
 use crate::service_keys::{self, Common, LineCheck, LineResult};
+use crate::store::error::StoreError;
 use crate::store::service_key_lists::{DeletedServiceKey, Restored, TagChange, Tagged};
 
 /// Keys of one piece: some ms of the store's writer.
 const PIECE_KEYS: usize = 250;
 /// Lines of one piece of an import.
 const PIECE_LINES: usize = 500;
+/// What a job waits before it tries a piece again that has met a busy database. Then it fails.
+const BUSY_PAUSES: [Duration; 6] = [
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+];
 /// Tests of one job that wait for a place or are under way.
 const TESTS_AHEAD: usize = 8;
 
@@ -294,18 +305,18 @@ async fn each<T, F>(
     act: impl Fn(Arc<App>, Vec<T>) -> F,
 ) -> Result<(), ApiError>
 where
-    T: Send + 'static,
+    T: Clone + Send + Sync + 'static,
     F: Future<Output = Result<Piece, ApiError>> + Send + 'static,
 {
-    let mut rest = all.into_iter();
-    let mut place = 0;
-    loop {
-        let piece: Vec<T> = rest.by_ref().take(PIECE_KEYS).collect();
-        if piece.is_empty() || work.is_cancelled() {
-            return Ok(());
-        }
-        let acted = app.commands.run_in_turn(act(Arc::clone(app), piece));
-        let Piece { outcomes, undo } = acted.await.ok_or_else(ApiError::panicked)??;
+    let (mut place, mut patience) = (0, Patience::new());
+    while place < all.len() && !work.is_cancelled() {
+        let keys = piece(&all, place, PIECE_KEYS).to_vec();
+        let acted = app.commands.run_in_turn(act(Arc::clone(app), keys));
+        let acted = acted.await.ok_or_else(ApiError::panicked)?;
+        let Some(Piece { outcomes, undo }) = patience.take(work, acted).await? else {
+            continue;
+        };
+        patience = Patience::new();
         let count = outcomes.len();
         let results = outcomes
             .into_iter()
@@ -314,6 +325,42 @@ where
         work.note(results.collect(), undo);
         place += count;
     }
+    Ok(())
+}
+
+/// How long a job still waits for a busy database before it gives up a piece.
+struct Patience(std::array::IntoIter<Duration, { BUSY_PAUSES.len() }>);
+
+impl Patience {
+    fn new() -> Self {
+        Self(BUSY_PAUSES.into_iter())
+    }
+
+    /// What a piece has come to that the store does as a whole or not at all; `None` if it is to be tried again, now
+    /// that the others have had their turn.
+    async fn take<T>(
+        &mut self,
+        work: &Work,
+        acted: Result<T, ApiError>,
+    ) -> Result<Option<T>, ApiError> {
+        let pause = match acted {
+            Err(ApiError::Store(StoreError::Busy)) => self.0.next(),
+            acted => return acted.map(Some),
+        };
+        let pause = pause.ok_or(ApiError::Store(StoreError::Busy))?;
+        tracing::debug!(job.id = work.id(), ?pause, "a job waits for the database");
+        tokio::select! {
+            biased;
+            () = work.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+        Ok(None)
+    }
+}
+
+/// The piece of a list that begins at a place.
+fn piece<T>(all: &[T], place: usize, length: usize) -> &[T] {
+    all.get(place..all.len().min(place + length)).unwrap_or_default()
 }
 
 async fn reset(app: &App, keys: Vec<Target>) -> Result<Piece, ApiError> {
@@ -410,18 +457,16 @@ async fn restore_all(
 }
 
 async fn restore(app: &App, keys: Vec<DeletedServiceKey>) -> Result<Piece, ApiError> {
-    let named: Vec<(i64, String)> =
-        keys.iter().map(|key| (key.id, key.key_identifier.clone())).collect();
+    let names: Vec<String> = keys.iter().map(|key| key.key_identifier.clone()).collect();
     let restored = app.store.restore_service_keys(keys).await?;
     let mut members = Vec::new();
-    let mut outcomes = Vec::with_capacity(named.len());
-    for ((id, name), restored) in named.into_iter().zip(restored) {
+    let mut outcomes = Vec::with_capacity(names.len());
+    for (name, restored) in names.into_iter().zip(restored) {
         let outcome = match restored {
             Restored::Unknown => Outcome::NotFound,
             Restored::Taken => Outcome::Duplicate,
-            Restored::Restored => {
-                let row = app.store.service_key(id).await?;
-                members.extend(row.and_then(|row| app.pool.revive(&row, &app.vault)));
+            Restored::Restored(row) => {
+                members.extend(app.pool.revive(&row, &app.vault));
                 Outcome::Done
             }
         };
@@ -444,19 +489,19 @@ async fn import_all(
     lines: Vec<String>,
     common: Common,
 ) -> Result<(), ApiError> {
-    let mut rest = lines.into_iter();
-    let mut place = 0;
-    loop {
-        let piece: Vec<String> = rest.by_ref().take(PIECE_LINES).collect();
-        if piece.is_empty() || work.is_cancelled() {
-            return Ok(());
-        }
+    let (mut place, mut patience) = (0, Patience::new());
+    while place < lines.len() && !work.is_cancelled() {
         let (adding, common) = (Arc::clone(app), common.clone());
+        let piece = piece(&lines, place, PIECE_LINES).to_vec();
         let added = app.commands.run_in_turn(async move {
             let (store, vault, pool) = (&adding.store, &adding.vault, Some(&adding.pool));
             service_keys::add(store, vault, pool, piece, common, adding.clock.wall_ms()).await
         });
-        let lines = added.await.ok_or_else(ApiError::panicked)??;
+        let added = added.await.ok_or_else(ApiError::panicked)?.map_err(ApiError::from);
+        let Some(lines) = patience.take(work, added).await? else {
+            continue;
+        };
+        patience = Patience::new();
         let names: Vec<String> = lines.iter().filter_map(name_of_added).collect();
         let ids = lines.iter().filter_map(|line| match line {
             LineResult::Added { id, .. } => Some(*id),
@@ -469,16 +514,19 @@ async fn import_all(
         tell_keys(app, KeysChange::Added, names);
         work.note(results, Some(undo));
     }
+    Ok(())
 }
 
 async fn examine_all(app: &Arc<App>, work: &Work, lines: &[String]) -> Result<(), ApiError> {
     let mut seen = HashSet::new();
-    let mut place = 0;
-    for piece in lines.chunks(PIECE_LINES) {
-        if work.is_cancelled() {
-            return Ok(());
-        }
-        let checks = service_keys::examine(&app.store, &app.vault, piece, &mut seen).await?;
+    let (mut place, mut patience) = (0, Patience::new());
+    while place < lines.len() && !work.is_cancelled() {
+        let piece = piece(lines, place, PIECE_LINES);
+        let checked = service_keys::examine(&app.store, &app.vault, piece, &mut seen).await;
+        let Some(checks) = patience.take(work, checked.map_err(ApiError::from)).await? else {
+            continue;
+        };
+        patience = Patience::new();
         let results = checks.into_iter().enumerate();
         let results = results.map(|(index, check)| of_check(place + index, check));
         work.note(results.collect(), None);
@@ -570,4 +618,45 @@ async fn test_one(
         duration_ms: Some(tested.duration_ms),
         ..untested(outcome)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::events::Events;
+    use crate::jobs::Jobs;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_busy_database_is_waited_for_but_not_for_ever() {
+        let (work, mut patience) = (work(), Patience::new());
+        let busy = || Err::<u8, _>(ApiError::Store(StoreError::Busy));
+        let began = tokio::time::Instant::now();
+
+        for _ in BUSY_PAUSES {
+            assert_eq!(patience.take(&work, busy()).await.unwrap(), None);
+        }
+        assert_eq!(began.elapsed(), BUSY_PAUSES.into_iter().sum());
+        assert_eq!(patience.take(&work, Ok(1)).await.unwrap(), Some(1));
+        let refused = patience.take(&work, busy()).await.unwrap_err();
+
+        assert_eq!(refused.code(), "database_busy");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_fails_for_another_reason_is_not_tried_again() {
+        let full = Err::<u8, _>(ApiError::Store(StoreError::Full));
+
+        let refused = Patience::new().take(&work(), full).await.unwrap_err();
+
+        assert_eq!(refused.code(), "database_full");
+    }
+
+    fn work() -> Work {
+        let jobs = Jobs::new(Events::new(0), Clock::manual(0), CancellationToken::new());
+        let plan = Plan { action: Action::Reset, total: 1, undoes: None };
+        jobs.begin("one".to_owned(), plan).unwrap()
+    }
 }

@@ -59,6 +59,7 @@ export const ui = {
 	lastWeek: 'Last 7 days',
 	lastMonth: 'Last 30 days',
 	rangeBackwards: 'The end lies before the start.',
+	dateUnended: 'Fill in day and time, or nothing.',
 	noMatch: 'Nothing matches.',
 	palette: 'Commands',
 	palettePlaceholder: 'Go to a page, or do something …'

@@ -58,6 +58,7 @@ export const ui: typeof englishUi = {
 	lastWeek: '最近 7 天',
 	lastMonth: '最近 30 天',
 	rangeBackwards: '结束时间早于开始时间。',
+	dateUnended: '请填写完整的日期和时间，或留空。',
 	noMatch: '没有匹配项。',
 	palette: '命令',
 	palettePlaceholder: '前往页面或执行操作…'

@@ -54,11 +54,11 @@ export class KeyList {
 		const seen = pagesOf(this.#seen.from, this.#seen.to).slice(0, PAGES_KEPT);
 		try {
 			const read = await Promise.all(seen.map((page) => readPage(this.query, page)));
+			this.isStale = false;
+			this.readAt = Date.now();
 			if (isHeld) return this.#patch(read.flatMap(({ keys }) => keys));
 			this.#pages.clear();
 			for (const [at, page] of seen.entries()) this.#put(page, read[at]);
-			this.isStale = false;
-			this.readAt = Date.now();
 		} catch {
 			this.isStale = true;
 		}
