@@ -638,7 +638,7 @@ mod tests {
         for _ in BUSY_PAUSES {
             assert_eq!(patience.take(&work, busy()).await.unwrap(), None);
         }
-        assert_eq!(began.elapsed(), BUSY_PAUSES.into_iter().sum());
+        assert_eq!(began.elapsed(), BUSY_PAUSES.into_iter().sum::<Duration>());
         assert_eq!(patience.take(&work, Ok(1)).await.unwrap(), Some(1));
         let refused = patience.take(&work, busy()).await.unwrap_err();
 
