@@ -3,6 +3,7 @@ import { expect, expectAccessible, expectNoSidewaysScroll } from './support/test
 import { KNOWN, test } from './support/traffic';
 
 test('every chart shows the numbers that are known @phone', async ({ adminPage: page }) => {
+	test.slow();
 	await page.goto('/stats?step=day&zone=UTC');
 	const facts = page.locator('dl').first();
 	await expect(facts).toContainText(`Requests ${KNOWN.requests}`);
