@@ -36,6 +36,7 @@ const PRINTED = /Admin password: (\S+)/;
 /** Starts both programs; with `PASSWORD: undefined` the gateway makes a password of its own. */
 export async function startGateway(variables: Variables = {}): Promise<Gateway> {
 	const folder = await mkdtemp(join(tmpdir(), 'gemini-balance-e2e-'));
+	const dataFolder = join(folder, 'data');
 	const [port, upstreamPort] = [await freePort(), await freePort()];
 	const url = `http://127.0.0.1:${port}`;
 	const upstreamUrl = `http://127.0.0.1:${upstreamPort}`;
@@ -48,7 +49,7 @@ export async function startGateway(variables: Variables = {}): Promise<Gateway> 
 		HOST: '127.0.0.1',
 		PORT: String(port),
 		PASSWORD,
-		DATA_DIR: join(folder, 'data'),
+		DATA_DIR: dataFolder,
 		GEMINI_API_BASE_URL: upstreamUrl,
 		OPENAI_API_BASE_URL: `${upstreamUrl}/v1beta/openai`,
 		UPSTREAM_ALLOW_PRIVATE: 'true',
@@ -69,7 +70,7 @@ export async function startGateway(variables: Variables = {}): Promise<Gateway> 
 		log: () => log,
 		restart: async (meanwhile) => {
 			await end(gateway);
-			await meanwhile?.(settings.DATA_DIR);
+			await meanwhile?.(dataFolder);
 			await open();
 		},
 		stop: async () => {
