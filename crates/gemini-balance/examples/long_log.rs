@@ -11,9 +11,9 @@ use std::f64::consts::TAU;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use anyhow::Context as _;
+use gemini_balance::clock::Clock;
 use gemini_balance::log_row::{LogRow, Tokens};
 use gemini_balance::random::RequestId;
 use gemini_balance::store::Store;
@@ -48,13 +48,12 @@ fn main() -> anyhow::Result<()> {
     let [folder, rows, days, user_keys, service_keys] = words.as_slice() else {
         anyhow::bail!("long_log DATA_DIR ROWS DAYS USER_KEYS SERVICE_KEYS");
     };
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     let past = Past {
         rows: read(rows)?,
         days: read(days)?,
         user_keys: read(user_keys)?,
         service_keys: read(service_keys)?,
-        end_ms: i64::try_from(now.as_millis())?,
+        end_ms: Clock::system().wall_ms(),
     };
     tokio::runtime::Runtime::new()?
         .block_on(past.fill(&Path::new(folder).join("gemini-balance.db")))
@@ -103,9 +102,9 @@ impl Past {
     fn row(self, number: u32) -> LogRow {
         let chance = chance(number);
         let is_failure = |number: u32| number % 12 == 7;
-        let is_second = number.checked_sub(1).is_some_and(is_failure) && number % 5 != 0;
+        let is_second = number.checked_sub(1).is_some_and(is_failure) && !number.is_multiple_of(5);
         let is_failed = is_failure(number);
-        let is_final = !is_failed || (number + 1) % 5 == 0;
+        let is_final = !is_failed || (number + 1).is_multiple_of(5);
         let first = if is_second { number - 1 } else { number };
         let (kind, status) = if is_failed { failure(chance % 100) } else { (None, Some(200)) };
         let prompt = 40 + chance % 1_900;
