@@ -283,18 +283,22 @@ async fn the_models_are_listed_in_the_dialect_of_the_asker() {
 async fn what_matches_nothing_is_told_the_right_base_url() {
     let gateway = Gateway::start().await;
 
-    for (client, path, dialect) in [
-        (gateway.openai(), "/v1", Dialect::OpenAi),
-        (gateway.openai(), "/nothing/here", Dialect::OpenAi),
-        (gateway.gemini(), "/nothing/here", Dialect::Gemini),
-        (gateway.gemini(), "/v1beta/", Dialect::Gemini),
-        (gateway.openai(), "/x/v1/models", Dialect::OpenAi),
+    let (chat, generation) = ("POST /v1/chat/completions", "{model}:generateContent");
+    for (client, path, dialect, expected) in [
+        (gateway.openai(), "/v1", Dialect::OpenAi, chat),
+        (gateway.openai(), "/nothing/here", Dialect::OpenAi, chat),
+        (gateway.gemini(), "/nothing/here", Dialect::Gemini, generation),
+        (gateway.gemini(), "/v1beta/", Dialect::Gemini, generation),
+        (gateway.openai(), "/x/v1/models", Dialect::OpenAi, "the base URL of the client must end"),
     ] {
         let reply = client.get(path).await;
 
         gateway.assert_error(&reply, dialect, 404, "unknown_path");
-        assert!(reply.text().contains("/v1/chat/completions"), "{path}");
+        assert!(reply.text().contains(expected), "{path}: {}", reply.text());
     }
+    let reply = gateway.gemini().post("/v1beta/models/gemini-2.5-pro", &json!({})).await;
+    gateway.assert_error(&reply, Dialect::Gemini, 404, "unknown_path");
+    assert!(reply.text().contains(generation), "{}", reply.text());
     assert!(gateway.upstream.seen().is_empty());
     gateway.close().await;
 }
