@@ -4,7 +4,7 @@ export const requestKeys = {
 	lead: (total: string) => `${total} keys`,
 	add: 'Add keys',
 	export: 'Export',
-	find: 'Search key, note, project, tag',
+	find: 'Key, note, project or tag',
 	state: 'State',
 	project: 'Project',
 	tag: 'Tag',
