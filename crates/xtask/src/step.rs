@@ -25,13 +25,27 @@ impl Step {
 
     /// Prepares a run of cargo; `words` are its arguments, separated by spaces.
     pub(crate) fn cargo(words: &str) -> Self {
-        Self::new("cargo").words(words)
+        Self::new("cargo").like_typed().words(words)
     }
 
     /// As [`Step::cargo`], with the nightly toolchain.
     pub(crate) fn nightly(words: &str) -> Self {
         // Not `cargo +nightly`: the `cargo` that started this program knows no such word.
-        Self::new("rustup").words("run nightly cargo").words(words)
+        Self::new("rustup").like_typed().words("run nightly cargo").words(words)
+    }
+
+    /// Takes away what cargo told this program about itself. Build scripts that look at it, such as
+    /// ring's, would run again each time after the same command was typed by hand, and everything
+    /// above them with it.
+    fn like_typed(mut self) -> Self {
+        let is_about_us = |name: &OsStr| {
+            let name = name.to_string_lossy();
+            ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.starts_with(prefix))
+        };
+        for (name, _) in std::env::vars_os().filter(|(name, _)| is_about_us(name)) {
+            self.command.env_remove(name);
+        }
+        self
     }
 
     /// Adds arguments, separated by spaces.
@@ -75,5 +89,22 @@ impl Step {
     fn shown(&self) -> String {
         let words = [self.command.get_program()].into_iter().chain(self.command.get_args());
         words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_is_run_as_if_it_had_been_typed() {
+        // Cargo sets it for whatever it runs, this test included.
+        assert!(std::env::var_os("CARGO_PKG_NAME").is_some());
+
+        let step = Step::cargo("build");
+
+        let passed_on = |name: &str| step.command.get_envs().find(|(it, _)| *it == name);
+        assert_eq!(passed_on("CARGO_PKG_NAME"), Some((OsStr::new("CARGO_PKG_NAME"), None)));
+        assert_eq!(passed_on("CARGO_HOME"), None);
     }
 }
