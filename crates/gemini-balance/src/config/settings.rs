@@ -252,6 +252,12 @@ fn limits(reader: &mut Reader<'_>) -> Limits {
             "is smaller than BODY_LIMIT_MB, so the largest body could never come in; raise it",
         );
     }
+    let upload_bytes_max = megabytes(
+        reader,
+        &["UPLOAD_LIMIT_MB"],
+        2_048,
+        "Largest piece of an upload to `/upload/…`, in MiB. It goes through without being held.",
+    );
     Limits {
         request_timeout_ms,
         attempt_timeout_ms: match attempt_timeout_ms {
@@ -297,6 +303,7 @@ fn limits(reader: &mut Reader<'_>) -> Limits {
         ),
         body_bytes_max,
         body_budget_bytes,
+        upload_bytes_max: upload_bytes_max as u64,
         concurrent_requests_max: reader.count(
             &["MAX_CONCURRENT_REQUESTS"],
             10_000,
@@ -398,6 +405,12 @@ fn pool(reader: &mut Reader<'_>) -> Pool {
             0,
             0..=100_000,
             "Requests at once on one key; `0` means any number.",
+        ),
+        share_resources: reader.flag(
+            &["SHARE_RESOURCES"],
+            false,
+            "All user keys see the files, caches, batches, interactions and stores that each of them \
+             has made. Otherwise they are for the user key alone that made them.",
         ),
     }
 }
