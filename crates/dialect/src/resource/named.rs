@@ -72,7 +72,11 @@ pub fn each_named(body: &[u8], mut show: impl FnMut(&str)) {
         }
         from += found.end;
         let rest = body.get(from..).unwrap_or_default().trim_ascii_start();
-        if rest.first() == Some(&b':') {
+        let is_key = rest.first() == Some(&b':');
+        if !is_key && (key.as_deref() == Some("text") || is_prose(text)) {
+            continue;
+        }
+        if is_key {
             key = (text.len() <= KEY_BYTES_MAX).then(|| decoded(text)).flatten();
         } else if text.len() <= VALUE_BYTES_MAX
             && let Some(value) = decoded(text)
@@ -100,6 +104,11 @@ fn may_name(body: &[u8]) -> bool {
         };
         KINDS.iter().any(|kind| is_name(&kind))
     })
+}
+
+/// Whether a string has a blank in its midst, as no name has: most do, and are not decoded.
+fn is_prose(text: &[u8]) -> bool {
+    memchr(b' ', text.trim_ascii()).is_some()
 }
 
 /// A string of a body, as far as it is there.
@@ -146,9 +155,6 @@ fn named(key: Option<&str>, value: &str) -> Option<String> {
     if let Some((_, kind)) = key.and_then(|key| ID_KEYS.iter().find(|(known, _)| *known == key)) {
         let kept = value.strip_prefix(kind).and_then(|rest| rest.strip_prefix('/'));
         return root(&[kind, "/", kept.unwrap_or(value)].concat());
-    }
-    if key == Some("text") {
-        return None;
     }
     let Some((_, behind_scheme)) = value.split_once("//") else {
         return of_known_kind(value);

@@ -33,6 +33,10 @@ const UPSTREAM_TRIES_MAX: u32 = 3;
 /// failure would help nobody: the next key is another budget.
 const BACK_OFF: Duration = Duration::from_millis(50);
 
+/// Keys that are asked for a resource of which it is not known whose it is. With thousands of keys, a
+/// request for something that is nowhere would ask them all.
+const DENIED_MAX: usize = 32;
+
 /// What became of a request.
 pub(super) enum Served {
     /// An answer is on its way.
@@ -122,7 +126,7 @@ pub(super) async fn serve(worker: Arc<Worker>, mut exchange: Exchange, call: Cal
         };
         let (verdict, next) = judge(&outcome, || circumstances(&app));
         let next = if is_throttled(&app, verdict) { Next::OtherTry } else { next };
-        let next = if is_last_word(&call, &outcome) { Next::PassOn } else { next };
+        let next = if is_last_word(&call, &tried, &outcome) { Next::PassOn } else { next };
         let failed = match outcome {
             Outcome::Accepted(accepted) => return deliver(&worker, exchange, &call, *accepted),
             Outcome::Refused(refused) => {
@@ -172,11 +176,12 @@ fn is_throttled(app: &App, verdict: Verdict) -> bool {
         && app.pool.trouble().is_some_and(|trouble| trouble.kind == TroubleKind::RateLimited)
 }
 
-/// Whether the upstream says, to the keys that see what a request names, that it is not there: others
-/// see it even less.
-fn is_last_word(call: &Call, outcome: &Outcome) -> bool {
+/// Whether the upstream says that what a request names is not there, and there is nobody left to ask:
+/// to keys that see it, or to so many that may have made it.
+fn is_last_word(call: &Call, tried: &Tried, outcome: &Outcome) -> bool {
     let Outcome::Refused(refused) = outcome else { return false };
-    call.pinned.is_some() && refused.failure.kind == FailureKind::ResourceDenied
+    let is_denied = refused.failure.kind == FailureKind::ResourceDenied;
+    is_denied && (call.pinned.is_some() || DENIED_MAX <= tried.keys.len() + 1)
 }
 
 /// What is left of the time in which the upstream must begin to answer.

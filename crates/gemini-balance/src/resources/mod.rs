@@ -1,9 +1,9 @@
 //! What the upstream keeps for one project: which keys see it, whose it is, until when.
 //!
 //! Memory answers every request and never waits; the store remembers, a moment later. The table is
-//! bounded for each user key and on the whole, and what has ended is forgotten. A deleted resource
-//! is remembered as gone for a while: whoever still asks for it hears the upstream's own word, and
-//! no other project is bothered.
+//! bounded for each user key and on the whole. What was deleted or has ended is remembered for an
+//! hour more: whoever still asks for it hears the upstream's own word, and no other project is
+//! bothered.
 
 mod table;
 mod ticket;
@@ -29,7 +29,7 @@ use crate::vault::{Vault, VaultError};
 const PER_USER_MAX: usize = 50_000;
 /// Most resources that are remembered at all.
 const ALL_MAX: usize = 400_000;
-/// How long one that is gone is remembered as such.
+/// How long one that was deleted or has ended is remembered as such.
 const GONE_MS: i64 = 60 * 60 * 1_000;
 /// Most resources written in one transaction.
 const WRITTEN_MAX: usize = 4_096;
@@ -89,7 +89,7 @@ impl Resources {
     ) -> Result<Self, StoreError> {
         let mut table = Table::default();
         let max = u32::try_from(ALL_MAX).unwrap_or(u32::MAX);
-        for row in store.resources(clock.wall_ms(), max).await? {
+        for row in store.resources(clock.wall_ms().saturating_sub(GONE_MS), max).await? {
             let project = Some(row.project).filter(|label| !label.is_empty());
             let key = KeyId(row.service_key_id.cast_unsigned());
             table.load(
@@ -108,10 +108,8 @@ impl Resources {
 
     /// What is known of a resource, for this user key.
     pub fn find(&self, name: &str, user: i64) -> Found {
-        let now_ms = self.clock.wall_ms();
         match self.table.lock().get(name) {
             None => Found::Unknown,
-            Some(known) if known.expires_ms.is_some_and(|end| end <= now_ms) => Found::Unknown,
             Some(known) if known.user != user && !self.is_shared => Found::Foreign,
             Some(known) => Found::Kept(known.kin.clone()),
         }
@@ -123,7 +121,7 @@ impl Resources {
         let life_ms = dialect::resource::life_ms_max(told.name);
         let expires_ms = told.expires.and_then(stated).or(life_ms.map(|life| now_ms + life));
         let mut table = self.table.lock();
-        let known = table.get(told.name).filter(|known| !known.is_gone);
+        let known = table.get(told.name).filter(|known| known.is_live(now_ms));
         if known.is_some_and(|known| known.user != told.user) {
             return;
         }
@@ -154,7 +152,7 @@ impl Resources {
 
     /// Notes that a resource is gone.
     pub fn forget(&self, name: &str) {
-        let end_ms = self.clock.wall_ms() + GONE_MS;
+        let end_ms = self.clock.wall_ms();
         let mut table = self.table.lock();
         let Some(known) = table.get(name).filter(|known| !known.is_gone).cloned() else { return };
         table.put(name, Resource { expires_ms: Some(end_ms), is_gone: true, ..known });
@@ -167,11 +165,9 @@ impl Resources {
         let table = self.table.lock();
         let is_kind =
             |name: &str| name.strip_prefix(kind).and_then(|rest| rest.strip_prefix('/')).is_some();
-        let is_live =
-            |known: &Resource| !known.is_gone && known.expires_ms.is_none_or(|end| now_ms < end);
         table
             .held(Some(user).filter(|_| !self.is_shared))
-            .filter(|(name, known)| is_kind(name) && is_live(known))
+            .filter(|(name, known)| is_kind(name) && known.is_live(now_ms))
             .map(|(name, known)| (Arc::clone(name), known.kin.clone()))
             .collect()
     }
@@ -198,6 +194,12 @@ impl Resources {
     /// The upload that a ticket was given for; `None` if it is none of ours, or too old.
     pub fn open_ticket(&self, sealed: &str) -> Option<Ticket> {
         Ticket::opened(&self.vault, sealed, self.clock.wall_ms())
+    }
+
+    /// Forgets what has ended long enough ago.
+    fn prune(&self) {
+        let ended_ms = self.clock.wall_ms().saturating_sub(GONE_MS);
+        self.table.lock().prune(ended_ms);
     }
 
     /// Writes what the store does not know yet.
@@ -248,7 +250,7 @@ pub async fn remember(resources: Arc<Resources>, store: Store, lifecycle: Lifecy
             () = drained.cancelled() => break,
             () = resources.changed.notified() => {}
             () = tokio::time::sleep(PRUNE_EVERY) => {
-                resources.table.lock().prune(resources.clock.wall_ms());
+                resources.prune();
             }
         }
         pause(GATHER).await;

@@ -23,6 +23,11 @@ pub(super) struct Resource {
 }
 
 impl Resource {
+    /// Whether it is there, as far as is known.
+    pub(super) fn is_live(&self, now_ms: i64) -> bool {
+        !self.is_gone && self.expires_ms.is_none_or(|end| now_ms < end)
+    }
+
     fn end_ms(&self) -> i64 {
         self.expires_ms.unwrap_or(i64::MAX)
     }

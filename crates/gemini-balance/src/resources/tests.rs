@@ -21,8 +21,12 @@ async fn a_resource_is_for_who_had_it_made_until_it_ends() {
     assert_eq!(names(&resources, "files", 8), [""; 0]);
     assert_eq!(names(&resources, "file", 7), [""; 0]);
     clock.advance(HOUR_MS);
-    assert_eq!(resources.find("files/a", 7), Found::Unknown);
     assert_eq!(names(&resources, "files", 7), [""; 0]);
+    resources.prune();
+    assert_eq!(resources.find("files/a", 7), Found::Kept(kin(1)), "who asks hears the upstream");
+    clock.advance(HOUR_MS);
+    resources.prune();
+    assert_eq!(resources.find("files/a", 7), Found::Unknown);
 }
 
 #[tokio::test]
@@ -66,7 +70,8 @@ async fn a_life_that_is_not_told_is_that_of_its_kind_and_one_that_is_moved_is_fo
 
     clock.advance(2 * HOUR_MS);
     assert_eq!(resources.find("cachedContents/c", 7), Found::Kept(kin(1)));
-    clock.advance(46 * HOUR_MS);
+    clock.advance(47 * HOUR_MS);
+    resources.prune();
 
     assert_eq!(resources.find("cachedContents/c", 7), Found::Unknown);
     assert_eq!(resources.find("files/a", 7), Found::Unknown);
