@@ -71,7 +71,7 @@ impl Use {
         if let Some(place) = segments.last_mut() {
             *place = last;
         }
-        let is_get = matches!(method, "GET" | "HEAD");
+        let is_get = method == "GET";
         match (target.dialect, segments.as_slice()) {
             (Dialect::OpenAi, [kind, ..]) if !OPENAI_KINDS.contains(kind) => Self::None,
             (_, ["models" | "dynamic", id, "operations", below @ ..]) => match below {

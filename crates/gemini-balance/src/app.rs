@@ -26,6 +26,7 @@ use crate::random::RequestIds;
 use crate::resources::Resources;
 use crate::sessions::Sessions;
 use crate::store::Store;
+use crate::tls::Tls;
 use crate::upstream::Upstream;
 use crate::user_keys::UserKeys;
 use crate::vault::Vault;
@@ -82,6 +83,8 @@ pub struct App {
     pub events: Events,
     /// The web UI.
     pub web: Web,
+    /// What TLS is spoken with, if it is.
+    pub tls: Option<Arc<Tls>>,
 }
 
 /// One thread of the data plane.

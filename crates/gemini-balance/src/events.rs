@@ -8,10 +8,11 @@ use std::sync::OnceLock;
 
 use serde::Serialize;
 
-use crate::feed::{Begin, Feed, Subscription, TooManySubscribers};
+use crate::feed::{Begin, Feed, Item, Kept, Subscription, TooManySubscribers};
 
-/// Events that are kept: some minutes, as each source tells at most ten a second.
-const KEPT_MAX: usize = 4_096;
+/// Events that are kept: some minutes, as each source tells at most ten a second, or fewer if much
+/// happens at once.
+const KEPT: Kept = Kept { items_max: 4_096, bytes_max: 1 << 20 };
 
 /// What an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +51,13 @@ pub struct Event {
     /// What it is about.
     pub topic: Topic,
     /// What has happened, as JSON on one line.
-    pub data: String,
+    pub data: Box<str>,
+}
+
+impl Item for Event {
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.data.len()
+    }
 }
 
 /// The shared events; clones are handles to the same ones.
@@ -61,13 +68,13 @@ impl Events {
     /// None yet. Ids begin at `now_ms`, so that they are larger than those before a restart.
     #[must_use]
     pub fn new(now_ms: i64) -> Self {
-        Self(Feed::new(KEPT_MAX, u64::try_from(now_ms).unwrap_or_default()))
+        Self(Feed::new(KEPT, u64::try_from(now_ms).unwrap_or_default()))
     }
 
     /// Tells what has happened.
     pub fn tell(&self, topic: Topic, news: &impl Serialize) {
         match serde_json::to_string(news) {
-            Ok(data) => drop(self.0.publish(|id| Event { id, topic, data })),
+            Ok(data) => drop(self.0.publish(|id| Event { id, topic, data: data.into() })),
             Err(error) => tracing::error!(%error, "an event could not be written"),
         }
     }
@@ -120,9 +127,8 @@ mod tests {
         let first = page.next().await;
         let mut again = events.subscribe(Some(8)).unwrap();
 
-        let event = |id, topic, data: &str| {
-            Seen::Item(Arc::new(Event { id, topic, data: data.to_owned() }))
-        };
+        let event =
+            |id, topic, data: &str| Seen::Item(Arc::new(Event { id, topic, data: data.into() }));
         assert_eq!(first, Some(event(8, Topic::Pool, r#"["a\nb"]"#)));
         assert_eq!(again.next().await, Some(event(9, Topic::Job, "3")));
         assert!(again.is_gapless());

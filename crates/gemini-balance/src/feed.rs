@@ -1,7 +1,8 @@
 //! A feed: the last items in memory, each with a number, and every further one to whoever watches.
 //!
 //! Publishing never waits. A watcher who cannot keep up loses items, is told how many, and goes on
-//! with the next; nobody else notices. Numbers count up without gaps.
+//! with the next; nobody else notices. Numbers count up without gaps. What is kept is bounded by
+//! number and by size.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,6 +18,21 @@ pub const SUBSCRIBERS_MAX: usize = 100;
 /// Items a watcher may fall behind before it loses some; a power of two, as the channel needs.
 pub const BACKLOG_MAX: usize = 1_024;
 
+/// What a feed can keep.
+pub trait Item {
+    /// About how much memory it takes, in bytes.
+    fn bytes(&self) -> usize;
+}
+
+/// How much a feed keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// So many items at most.
+    pub items_max: usize,
+    /// And those of so many bytes in all.
+    pub bytes_max: usize,
+}
+
 /// A shared feed; clones are handles to the same one.
 #[derive(Debug)]
 pub struct Feed<T>(Arc<Shared<T>>);
@@ -29,7 +45,7 @@ impl<T> Clone for Feed<T> {
 
 #[derive(Debug)]
 struct Shared<T> {
-    kept_max: usize,
+    bounds: Kept,
     state: Mutex<State<T>>,
     places: Arc<Semaphore>,
 }
@@ -39,6 +55,7 @@ struct State<T> {
     next_id: u64,
     /// The items before `next_id`, oldest first.
     kept: VecDeque<Arc<T>>,
+    kept_bytes: usize,
     watchers: broadcast::Sender<Arc<T>>,
 }
 
@@ -58,15 +75,16 @@ pub enum Begin {
 #[error("{SUBSCRIBERS_MAX} others are watching already; close one of them")]
 pub struct TooManySubscribers;
 
-impl<T> Feed<T> {
-    /// Keeps `kept_max` items; the first one has the number `first_id`.
+impl<T: Item> Feed<T> {
+    /// Keeps the last items within `bounds`; the first one has the number `first_id`.
     #[must_use]
-    pub fn new(kept_max: usize, first_id: u64) -> Self {
+    pub fn new(bounds: Kept, first_id: u64) -> Self {
         Self(Arc::new(Shared {
-            kept_max,
+            bounds,
             state: Mutex::new(State {
                 next_id: first_id,
                 kept: VecDeque::new(),
+                kept_bytes: 0,
                 watchers: broadcast::Sender::new(BACKLOG_MAX),
             }),
             places: Arc::new(Semaphore::new(SUBSCRIBERS_MAX)),
@@ -78,11 +96,12 @@ impl<T> Feed<T> {
         let state = &mut *self.0.state.lock();
         let item = Arc::new(make(state.next_id));
         state.next_id += 1;
-        if self.0.kept_max > 0 {
-            if state.kept.len() >= self.0.kept_max {
-                state.kept.pop_front();
-            }
-            state.kept.push_back(Arc::clone(&item));
+        state.kept_bytes += item.bytes();
+        state.kept.push_back(Arc::clone(&item));
+        let Kept { items_max, bytes_max } = self.0.bounds;
+        while items_max < state.kept.len() || bytes_max < state.kept_bytes {
+            let Some(oldest) = state.kept.pop_front() else { break };
+            state.kept_bytes = state.kept_bytes.saturating_sub(oldest.bytes());
         }
         // Fails only when nobody watches.
         let _ = state.watchers.send(Arc::clone(&item));
@@ -191,13 +210,31 @@ mod tests {
 
             assert_eq!(watcher.is_gapless(), is_gapless, "{begin:?}");
             assert_eq!(watcher.last_id() + expected.len() as u64, 103, "{begin:?}");
-            assert_eq!(items(&mut watcher, expected.len()).await, expected, "{begin:?}");
+            assert_eq!(seen(&mut watcher, expected.len()).await, expected, "{begin:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_by_size_too() {
+        let feed = Feed::new(Kept { items_max: 10, bytes_max: 10 }, 0);
+
+        for (item, expected) in [
+            ("four", &["four"][..]),
+            ("fives", &["four", "fives"]),
+            ("to", &["fives", "to"]),
+            ("longer than all", &[]),
+            ("a", &["a"]),
+        ] {
+            feed.publish(|_| item);
+
+            let kept = feed.subscribe(Begin::AtTheOldest).unwrap().kept;
+            assert_eq!(kept.iter().map(|item| **item).collect::<Vec<_>>(), expected);
         }
     }
 
     #[tokio::test]
     async fn a_watcher_who_is_too_slow_is_told_how_much_it_missed() {
-        let feed = Feed::new(0, 0);
+        let feed = Feed::new(bounds(0), 0);
         let mut watcher = feed.subscribe(Begin::AtTheOldest).unwrap();
         for _ in 0..BACKLOG_MAX + 24 {
             feed.publish(|id| id);
@@ -209,7 +246,7 @@ mod tests {
 
     #[test]
     fn one_watcher_too_many_is_refused_until_another_leaves() {
-        let feed = Feed::<u64>::new(0, 0);
+        let feed = Feed::<u64>::new(bounds(0), 0);
         let mut watchers: Vec<_> =
             (0..SUBSCRIBERS_MAX).map(|_| feed.subscribe(Begin::AtTheNext).unwrap()).collect();
 
@@ -233,19 +270,36 @@ mod tests {
         /// Another feed that keeps the same.
         fn copy(&self) -> Self {
             let state = self.0.state.lock();
-            let copy = Self::new(self.0.kept_max, state.next_id - state.kept.len() as u64);
+            let copy = Self::new(self.0.bounds, state.next_id - state.kept.len() as u64);
             state.kept.iter().for_each(|item| drop(copy.publish(|_| **item)));
             copy
         }
     }
 
     fn feed<const N: usize>(kept_max: usize, items: [&'static str; N]) -> Feed<&'static str> {
-        let feed = Feed::new(kept_max, 100);
+        let feed = Feed::new(bounds(kept_max), 100);
         items.into_iter().for_each(|item| drop(feed.publish(|_| item)));
         feed
     }
 
-    async fn items(watcher: &mut Subscription<&'static str>, count: usize) -> Vec<&'static str> {
+    impl Item for &'static str {
+        fn bytes(&self) -> usize {
+            self.len()
+        }
+    }
+
+    impl Item for u64 {
+        fn bytes(&self) -> usize {
+            size_of::<Self>()
+        }
+    }
+
+    /// Any number of bytes.
+    fn bounds(items_max: usize) -> Kept {
+        Kept { items_max, bytes_max: usize::MAX }
+    }
+
+    async fn seen(watcher: &mut Subscription<&'static str>, count: usize) -> Vec<&'static str> {
         let mut items = Vec::new();
         for _ in 0..count {
             match watcher.next().await {

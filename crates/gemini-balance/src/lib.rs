@@ -14,11 +14,13 @@ pub mod health;
 pub mod intake;
 pub mod listener;
 pub mod metrics_listener;
+pub mod origin;
 pub mod proxy;
 pub mod request_head;
 pub mod router;
 pub mod sessions;
 pub mod stall;
+pub mod tls;
 pub mod web;
 
 pub mod admission;

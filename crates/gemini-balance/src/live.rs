@@ -13,10 +13,13 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use tracing::Level;
 
-use crate::feed::{Begin, Feed, Subscription, TooManySubscribers};
+use crate::feed::{Begin, Feed, Item, Kept, Subscription, TooManySubscribers};
 
 /// Room for a line that says how a request ended.
 const RENDERED_BYTES: usize = 320;
+
+/// What all kept lines may take.
+const KEPT_BYTES_MAX: usize = 16 << 20;
 
 /// One event as it happened, already free of secrets and control characters.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -35,6 +38,15 @@ pub struct Line {
     /// The values for machines, outermost span first.
     #[serde(serialize_with = "fields_as_map")]
     pub fields: Vec<(&'static str, Value)>,
+}
+
+impl Item for Line {
+    fn bytes(&self) -> usize {
+        let of_text = |(_, value): &(&str, Value)| value.as_str().map_or(0, str::len);
+        let of_fields = self.fields.iter().map(of_text).sum::<usize>();
+        let cells = self.fields.capacity() * size_of::<(&str, Value)>();
+        size_of::<Self>() + self.message.len() + cells + of_fields
+    }
 }
 
 impl Line {
@@ -142,7 +154,8 @@ impl Live {
     /// one are larger, and a watcher who comes back after a restart misses nothing.
     #[must_use]
     pub fn new(history_lines_max: usize, now_ms: i64) -> Self {
-        Self(Feed::new(history_lines_max, u64::try_from(now_ms).unwrap_or_default()))
+        let kept = Kept { items_max: history_lines_max, bytes_max: KEPT_BYTES_MAX };
+        Self(Feed::new(kept, u64::try_from(now_ms).unwrap_or_default()))
     }
 
     /// Gives the line its id, keeps it and shows it to everybody watching.

@@ -1,7 +1,6 @@
 //! Every path of the server on one screen: what stays on the worker, what goes to the control
 //! plane.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::ConnectInfo;
@@ -14,6 +13,7 @@ use tower_service::Service;
 use crate::app::{App, Worker};
 use crate::health;
 use crate::intake::RequestBody;
+use crate::origin::Origin;
 use crate::proxy::{self, ProxyBody};
 use crate::request_head::{self, BadHead};
 use crate::web::{self, Web};
@@ -23,7 +23,7 @@ const CLOSE: HeaderValue = HeaderValue::from_static("close");
 /// Answers one request.
 pub(crate) async fn route(
     worker: Arc<Worker>,
-    peer: SocketAddr,
+    origin: Origin,
     request: Request<RequestBody>,
 ) -> Response<ProxyBody> {
     let app = Arc::clone(&worker.app);
@@ -32,12 +32,12 @@ pub(crate) async fn route(
         Ok(()) => match request.uri().path() {
             "/health" | "/healthz" => health::alive().map(ProxyBody::whole),
             "/ready" | "/readyz" => health::ready(&app).map(ProxyBody::whole),
-            path if is_control(path) => control(&worker, peer, request).await,
+            path if is_control(path) => control(&worker, origin, request).await,
             path if web::is_ours(path) => page(&app, request, Web::answer),
             path if web::is_lost(request.headers(), request.method(), path) => {
                 page(&app, request, Web::lost)
             }
-            _ => proxy::forward(worker, peer, request).await,
+            _ => proxy::forward(worker, origin, request).await,
         },
     };
     if app.lifecycle.is_draining() {
@@ -115,11 +115,11 @@ fn is_control(path: &str) -> bool {
 /// token of a stream on this worker.
 async fn control(
     worker: &Worker,
-    peer: SocketAddr,
+    origin: Origin,
     request: Request<RequestBody>,
 ) -> Response<ProxyBody> {
     let mut request = request.map(axum::body::Body::new);
-    request.extensions_mut().insert(ConnectInfo(peer));
+    request.extensions_mut().insert(ConnectInfo(origin));
     let mut service = worker.control.clone();
     let answering = worker.control_runtime.spawn(async move { service.call(request).await });
     match answering.await {

@@ -34,10 +34,11 @@ use crate::password::PasswordGate;
 use crate::pool;
 use crate::pool::{KeyPool, Prober};
 use crate::random::{self, RequestIds};
-use crate::resources::{self, Resources};
+use crate::resources::{self, Resources, Rules};
 use crate::secret::Secret;
 use crate::sessions::Sessions;
 use crate::store::prune::Retention;
+use crate::tls::{self, Tls};
 use crate::token::Tokens;
 use crate::upstream::{Endpoint, Endpoints, Upstream, WayOut, tls_config};
 use crate::user_keys::UserKeys;
@@ -71,6 +72,7 @@ pub struct Running {
 /// changed then but what the message names.
 pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<Running> {
     let way_out = way_out(&config)?;
+    let tls = config.server.tls.as_ref().map(Tls::load).transpose()?.map(Arc::new);
     let worker_count = match config.server.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         count => count,
@@ -91,8 +93,9 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
     pool::load(&key_pool, &store, &vault).await?;
     let (tokens, life_ms) = (Tokens::new(vault.token_key()), config.admin.token_life_ms);
     let sessions = Sessions::load(store.clone(), tokens, life_ms, clock.wall_ms()).await?;
-    let is_shared = config.pool.share_resources;
-    let resources = Resources::load(&store, Arc::clone(&vault), clock.clone(), is_shared).await?;
+    let rules =
+        Rules { is_shared: config.pool.share_resources, together_ms: config.pool.keep_together_ms };
+    let resources = Resources::load(&store, Arc::clone(&vault), clock.clone(), rules).await?;
     let background = TaskTracker::new();
     // Not among the tasks that the shutdown waits for: its idle connections end with the process.
     let prober = Upstream::new(&way_out, clock.clone(), TaskTracker::new());
@@ -119,6 +122,7 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
         password_gate: PasswordGate::new(),
         commands: Commands::new(background.clone()),
         web: Web::load(),
+        tls,
         store,
         vault,
         config,
@@ -191,6 +195,9 @@ fn start_background(app: &Arc<App>, tasks: &TaskTracker) {
     let resources = Arc::clone(&app.resources);
     tasks.spawn(resources::remember(resources, app.store.clone(), lifecycle.clone()));
     tasks.spawn(prune(Arc::clone(app)));
+    if let Some(tls) = &app.tls {
+        tasks.spawn(tls::watch(Arc::clone(tls), lifecycle.clone()));
+    }
 }
 
 /// Keeps the request log within its bounds, a small step at a time.

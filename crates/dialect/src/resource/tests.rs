@@ -1,3 +1,5 @@
+//! What calls, bodies, answers and pages say of resources.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -44,10 +44,8 @@ impl State {
 
     fn interact(&mut self, call: &Call<'_>, asked: &Asked<'_>) -> Said {
         let field = |name: &str| call.json().and_then(|body| body.get(name)).cloned();
-        let text = field("input").map_or_else(String::new, |input| match input {
-            Value::String(text) => text,
-            other => other.to_string(),
-        });
+        let text = field("input").unwrap_or_default();
+        let text = text.as_str().map_or_else(|| text.to_string(), str::to_owned);
         let body = json!({
             "model": field("model"),
             "object": "interaction",

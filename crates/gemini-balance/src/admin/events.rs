@@ -148,7 +148,7 @@ mod tests {
         let mut events = String::new();
         let data = serde_json::to_string("two\nlines").unwrap();
 
-        News.write(&mut events, &Event { id: 7, topic: Topic::Trouble, data });
+        News.write(&mut events, &Event { id: 7, topic: Topic::Trouble, data: data.into() });
 
         assert_eq!(events, "id: 7\nevent: trouble\ndata: \"two\\nlines\"\n\n");
     }

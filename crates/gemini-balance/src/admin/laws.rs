@@ -1,6 +1,6 @@
 //! No caller of the admin API passes for another one, however crooked what it sends.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -16,6 +16,7 @@ use crate::admin::peer::Peer;
 use crate::config::network::Network;
 use crate::keyed_hash::KeyedHash;
 use crate::laws;
+use crate::origin::Origin;
 use crate::secret::Secret;
 use crate::service_keys;
 use crate::token::{Claims, SUBJECT, TokenError, Tokens};
@@ -55,7 +56,8 @@ pub fn holds(input: &[u8]) {
 /// A stranger's fields say nothing, and what stands left of a stranger's address says nothing.
 fn is_where_it_comes_from(peer: IpAddr, fields: &HeaderMap, trusted: &[Network]) {
     let is_trusted = |address| trusted.iter().any(|network| network.contains(address));
-    let seen = Peer::seen(peer, fields, trusted);
+    let origin = Origin { address: SocketAddr::new(peer, 0), is_tls: false };
+    let seen = Peer::seen(origin, fields, trusted);
     assert_eq!(seen.address, seen.address.to_canonical());
     if !is_trusted(peer) {
         assert_eq!(seen, Peer { address: peer.to_canonical(), is_tls: false });
@@ -66,7 +68,7 @@ fn is_where_it_comes_from(peer: IpAddr, fields: &HeaderMap, trusted: &[Network])
         claimed.append(name, value.clone());
     }
     if !is_trusted(seen.address) {
-        assert_eq!(Peer::seen(peer, &claimed, trusted), seen);
+        assert_eq!(Peer::seen(origin, &claimed, trusted), seen);
     }
 }
 

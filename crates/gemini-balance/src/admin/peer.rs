@@ -10,6 +10,7 @@ use http::request::Parts;
 use crate::admin::error::ApiError;
 use crate::app::App;
 use crate::config::network::Network;
+use crate::origin::Origin;
 
 /// Hops of a forwarded address that are looked at.
 const HOPS_MAX: usize = 32;
@@ -19,7 +20,7 @@ const HOPS_MAX: usize = 32;
 pub(super) struct Peer {
     /// The caller's address.
     pub(super) address: IpAddr,
-    /// Whether it came over TLS, as far as a trusted proxy says so.
+    /// Whether it came over TLS, ours or, as it says, a trusted proxy's.
     pub(super) is_tls: bool,
 }
 
@@ -27,20 +28,24 @@ impl FromRequestParts<Arc<App>> for Peer {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        let connected = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let ConnectInfo(peer) = connected.ok_or_else(|| ApiError::internal("no peer address"))?;
+        let connected = parts.extensions.get::<ConnectInfo<Origin>>();
+        let ConnectInfo(origin) = connected.ok_or_else(|| ApiError::internal("no peer address"))?;
         let trusted = &app.config.server.trusted_proxies;
-        Ok(Self::seen(peer.ip(), &parts.headers, trusted))
+        Ok(Self::seen(*origin, &parts.headers, trusted))
     }
 }
 
 impl Peer {
     /// What a connection's other end and the header fields say together.
-    pub(super) fn seen(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> Self {
-        let is_proxy = is_trusted(peer, trusted);
+    pub(super) fn seen(origin: Origin, headers: &HeaderMap, trusted: &[Network]) -> Self {
+        let Origin { address, is_tls } = origin;
+        let peer = address.ip();
+        if !is_trusted(peer, trusted) {
+            return Self { address: peer.to_canonical(), is_tls };
+        }
         Self {
-            address: if is_proxy { forwarded(peer, headers, trusted) } else { peer.to_canonical() },
-            is_tls: is_proxy && proto(headers).is_some_and(|it| it.eq_ignore_ascii_case("https")),
+            address: forwarded(peer, headers, trusted),
+            is_tls: proto(headers).map_or(is_tls, |it| it.eq_ignore_ascii_case("https")),
         }
     }
 }
@@ -113,8 +118,19 @@ mod tests {
             http::HeaderValue::from_static("https"),
         )]);
 
-        assert!(Peer::seen("10.0.0.1".parse().unwrap(), &headers, &trusted()).is_tls);
-        assert!(!Peer::seen("203.0.113.9".parse().unwrap(), &headers, &trusted()).is_tls);
+        assert!(Peer::seen(origin("10.0.0.1", false), &headers, &trusted()).is_tls);
+        assert!(!Peer::seen(origin("203.0.113.9", false), &headers, &trusted()).is_tls);
+    }
+
+    #[test]
+    fn a_call_over_our_own_tls_came_over_tls_unless_a_trusted_proxy_knows_better() {
+        let mut headers = HeaderMap::new();
+        assert!(Peer::seen(origin("203.0.113.9", true), &headers, &trusted()).is_tls);
+        assert!(Peer::seen(origin("10.0.0.1", true), &headers, &trusted()).is_tls);
+
+        headers.append("x-forwarded-proto", http::HeaderValue::from_static("http"));
+        assert!(Peer::seen(origin("203.0.113.9", true), &headers, &trusted()).is_tls);
+        assert!(!Peer::seen(origin("10.0.0.1", true), &headers, &trusted()).is_tls);
     }
 
     fn check(peer: &str, fields: &[&str], expected: &str) {
@@ -123,9 +139,13 @@ mod tests {
             headers.append("x-forwarded-for", field.parse().unwrap());
         }
 
-        let seen = Peer::seen(peer.parse().unwrap(), &headers, &trusted());
+        let seen = Peer::seen(origin(peer, false), &headers, &trusted());
 
         assert_eq!(seen.address, expected.parse::<IpAddr>().unwrap(), "{peer} {fields:?}");
+    }
+
+    fn origin(address: &str, is_tls: bool) -> Origin {
+        Origin { address: SocketAddr::new(address.parse().unwrap(), 4711), is_tls }
     }
 
     fn trusted() -> Vec<Network> {

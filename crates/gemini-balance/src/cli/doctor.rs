@@ -9,11 +9,12 @@ use tokio_util::task::TaskTracker;
 
 use crate::cli::say;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, TlsFiles};
 use crate::data;
 use crate::pool::{self, KeyPool};
 use crate::secret::Secret;
 use crate::start;
+use crate::tls::Tls;
 use crate::upstream::{Outgoing, Upstream};
 
 /// One thing that was looked at.
@@ -25,6 +26,7 @@ enum Finding {
 pub(super) async fn run(config: &Config, clock: &Clock) -> anyhow::Result<ExitCode> {
     let mut findings = vec![Finding::Good("the settings are understood".to_owned())];
     findings.push(port(config));
+    findings.extend(config.server.tls.as_ref().map(certificate));
     findings.extend(stored(config, clock).await);
     for dialect in [Dialect::Gemini, Dialect::OpenAi] {
         findings.push(upstream(config, clock, dialect).await);
@@ -50,6 +52,17 @@ fn port(config: &Config) -> Finding {
         Err(error) => Finding::Bad {
             what: format!("cannot listen on {address}: {error}"),
             remedy: "stop the other program (perhaps a gateway that runs already), or set PORT"
+                .to_owned(),
+        },
+    }
+}
+
+fn certificate(files: &TlsFiles) -> Finding {
+    match Tls::load(files) {
+        Ok(_) => Finding::Good("TLS_CERT and TLS_KEY belong together".to_owned()),
+        Err(error) => Finding::Bad {
+            what: error.to_string(),
+            remedy: "both must be PEM files of one certificate, readable by the gateway's user"
                 .to_owned(),
         },
     }

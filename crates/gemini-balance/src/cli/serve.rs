@@ -59,7 +59,8 @@ impl Stop {
 
 /// What a person needs after the start: where it is, how to get in, what to do next.
 fn greet(running: &Running) {
-    let url = format!("http://{}", reachable(running.address()));
+    let scheme = if running.app().tls.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{}", reachable(running.address()));
     say("");
     say(&format!("  Gemini Balance {} serves on {url}", env!("CARGO_PKG_VERSION")));
     if let Some(password) = running.first_password() {

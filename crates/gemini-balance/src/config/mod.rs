@@ -65,6 +65,17 @@ pub struct Server {
     pub trusted_proxies: Vec<Network>,
     /// Origins that browsers may call from; none by default.
     pub cors_origins: Vec<String>,
+    /// What the gateway speaks TLS with; without it, it does not.
+    pub tls: Option<TlsFiles>,
+}
+
+/// Files that TLS is spoken with, both in PEM form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate and those that vouch for it.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 /// The admin's access.
@@ -85,7 +96,7 @@ pub struct Admin {
 /// When the session cookie carries `Secure`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CookieSecure {
-    /// When the request came over TLS, as a trusted proxy reports it.
+    /// When the request came over TLS, our own or, as it reports, a trusted proxy's.
     Auto,
     /// On every answer.
     Always,
@@ -172,6 +183,8 @@ pub struct Pool {
     pub lease_idle_ms_max: u64,
     /// Requests at once on one key; 0 = no limit.
     pub key_concurrency_max: u32,
+    /// How long what a user key makes goes to the same project; 0 = it does not.
+    pub keep_together_ms: u64,
     /// Whether all user keys see the files and other resources that each of them has made.
     pub share_resources: bool,
 }

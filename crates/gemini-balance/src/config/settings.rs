@@ -13,7 +13,7 @@ use crate::config::outbound_proxy::{NO_PROXY, OutboundProxy, PROXY_URL};
 use crate::config::reader::{Kind, Names, Reader};
 use crate::config::{
     Admin, Config, CookieSecure, Limits, LogFiles, LogFormat, Logging, MetricsPage, Pool, Server,
-    Setting, Storage, Upstream,
+    Setting, Storage, TlsFiles, Upstream,
 };
 
 const SECOND_MS: u64 = 1_000;
@@ -88,6 +88,34 @@ fn server(reader: &mut Reader<'_>) -> Server {
             &ORIGIN,
             "Web pages of these origins may call the gateway from a browser. Unset, none may.",
         ),
+        tls: tls_files(reader),
+    }
+}
+
+fn tls_files(reader: &mut Reader<'_>) -> Option<TlsFiles> {
+    let certificate = reader.optional_path(
+        &["TLS_CERT"],
+        "PEM file with a certificate and those that vouch for it: the gateway then speaks TLS, and \
+         nothing else, on its port. A new file is taken up within seconds.",
+    );
+    let key =
+        reader.optional_path(&["TLS_KEY"], "PEM file with the private key of that certificate.");
+    for (name, path) in [("TLS_CERT", &certificate), ("TLS_KEY", &key)] {
+        if path.as_ref().is_some_and(|path| !path.is_file()) {
+            reader.mistake(name, "is not a file that can be read");
+        }
+    }
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+        (Some(_), None) => {
+            reader.mistake("TLS_KEY", "is needed too, since TLS_CERT is set");
+            None
+        }
+        (None, Some(_)) => {
+            reader.mistake("TLS_CERT", "is needed too, since TLS_KEY is set");
+            None
+        }
+        (None, None) => None,
     }
 }
 
@@ -405,6 +433,14 @@ fn pool(reader: &mut Reader<'_>) -> Pool {
             0,
             0..=100_000,
             "Requests at once on one key; `0` means any number.",
+        ),
+        keep_together_ms: reader.seconds(
+            &["KEEP_TOGETHER_SECONDS"],
+            300 * SECOND_MS,
+            0..=DAY_MS,
+            "Files, caches and stores that a user key makes within this time go to the same project \
+             where possible, since those of different projects cannot be used in one request. `0` \
+             spreads them over all keys.",
         ),
         share_resources: reader.flag(
             &["SHARE_RESOURCES"],

@@ -3,7 +3,6 @@
 //! The body is read whole, since another attempt may need it, and looked at without being
 //! rewritten; the documented rewrites are splices that leave every other byte alone.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,10 +12,12 @@ use dialect::{Dialect, Op, Rewrite, Shape};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
+use keypool::Kin;
 
 use crate::admission::Reservation;
 use crate::app::App;
 use crate::intake::RequestBody;
+use crate::origin::Origin;
 use crate::proxy::error::ProxyError;
 use crate::proxy::exchange::Exchange;
 use crate::proxy::pin::{self, Pinned};
@@ -41,6 +42,8 @@ pub(super) struct Call {
     pub(super) touched: Use,
     /// The keys that alone may serve it, if it names such a resource.
     pub(super) pinned: Option<Pinned>,
+    /// The keys that serve it best, if they are free.
+    pub(super) preferred: Option<Kin>,
     /// Where the address of an upload that it may begin will stand.
     pub(super) begins: Option<Begins>,
     /// The request's name, for the log.
@@ -70,7 +73,7 @@ pub(super) struct Call {
 pub(super) async fn prepare(
     app: &App,
     exchange: &mut Exchange,
-    (head, peer): (&Parts, IpAddr),
+    (head, origin): (&Parts, Origin),
     body: RequestBody,
     target: &Target,
 ) -> Result<Call, ProxyError> {
@@ -99,7 +102,8 @@ pub(super) async fn prepare(
     };
     Ok(Call {
         request_id: exchange.request_id(),
-        begins: Begins::of(app, head, peer, target, user),
+        begins: Begins::of(app, head, origin, target, user),
+        preferred: preferred(app, user, &touched).filter(|_| pinned.is_none()),
         user,
         touched,
         pinned,
@@ -115,6 +119,14 @@ pub(super) async fn prepare(
         is_usage_ours: rewrite.include_usage,
         model: if told.model.is_empty() { NO_MODEL.to_owned() } else { told.model },
     })
+}
+
+/// The keys that best make what a call makes.
+fn preferred(app: &App, user: i64, touched: &Use) -> Option<Kin> {
+    match touched {
+        Use::Makes { kind } => app.resources.preferred(kind, user),
+        Use::None | Use::Names { .. } | Use::Lists { .. } => None,
+    }
 }
 
 /// The body as it goes upstream. Only a body that is rewritten has to be a JSON object: others are
@@ -134,6 +146,7 @@ impl Call {
             model: self.model.clone(),
             touched: self.touched.clone(),
             pinned: self.pinned.clone(),
+            preferred: None,
             begins: None,
             _reservation: None,
             ..*self

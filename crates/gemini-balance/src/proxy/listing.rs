@@ -73,6 +73,20 @@ struct Group {
     names: HashSet<Arc<str>>,
 }
 
+/// What of a project is the caller's own.
+struct Sieve<'n, 'm> {
+    names: &'n HashSet<Arc<str>>,
+    /// What has not been seen yet.
+    missing: &'m mut HashSet<&'n str>,
+}
+
+impl Sieve<'_, '_> {
+    fn keeps(&mut self, name: &str) -> bool {
+        self.missing.remove(name);
+        self.names.contains(name)
+    }
+}
+
 /// A page of ours as it grows.
 #[derive(Default)]
 struct Filled {
@@ -86,7 +100,7 @@ struct Filled {
 pub(super) async fn answer(
     worker: &Arc<Worker>,
     exchange: Exchange,
-    call: Call,
+    call: &Call,
     kind: &str,
 ) -> Response<ProxyBody> {
     let dialect = call.dialect;
@@ -101,7 +115,7 @@ pub(super) async fn answer(
         return Served::own(exchange, ProxyError::BadPageToken).into_response(dialect);
     };
     let groups = groups(worker, kind, call.user);
-    let listing = Listing { worker, call: &call, kind, size };
+    let listing = Listing { worker, call, kind, size };
     match listing.fill(exchange, groups, begin).await {
         Err(served) => served.into_response(dialect),
         Ok((mut exchange, filled)) => {
@@ -171,7 +185,8 @@ impl Listing<'_> {
                 let Some(read) = Page::read(&page) else {
                     return Err(pass_on_fault(exchange, Fault::Malformed));
                 };
-                let told = filled.take(self, current, &page, &read, &place, &mut missing);
+                let mut sieve = Sieve { names: &current.names, missing: &mut missing };
+                let told = filled.take(self, &mut sieve, (&page, &read), place.skipped);
                 match (told, read.next) {
                     // The page of ours is full in the middle of one of the upstream's.
                     (Some(skipped), _) => {
@@ -288,11 +303,9 @@ impl Filled {
     fn take(
         &mut self,
         listing: &Listing<'_>,
-        group: &Group,
-        page: &Bytes,
-        read: &Page<'_>,
-        place: &Place,
-        missing: &mut HashSet<&str>,
+        sieve: &mut Sieve<'_, '_>,
+        (page, read): (&Bytes, &Page<'_>),
+        skipped: usize,
     ) -> Option<usize> {
         if self.member.is_empty() {
             self.member.clone_from(&read.member);
@@ -300,12 +313,11 @@ impl Filled {
         let mut own = 0;
         for item in &read.items {
             let Some(name) = item.name(listing.kind) else { continue };
-            if !group.names.contains(name.as_str()) {
+            if !sieve.keeps(&name) {
                 continue;
             }
-            missing.remove(name.as_str());
             own += 1;
-            if own <= place.skipped {
+            if own <= skipped {
                 continue;
             }
             if self.is_full(listing.size) {

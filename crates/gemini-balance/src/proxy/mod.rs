@@ -26,7 +26,6 @@ mod relay;
 mod serve;
 mod upload;
 
-use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +44,7 @@ use serve::Served;
 
 use crate::app::{App, Worker};
 use crate::intake::RequestBody;
+use crate::origin::Origin;
 use crate::random::RequestId;
 use crate::request_head::BadHead;
 use crate::resources::Ticket;
@@ -60,7 +60,7 @@ static METHODS: [Method; 6] =
 /// Answers one request to an LLM API.
 pub(crate) async fn forward(
     worker: Arc<Worker>,
-    peer: SocketAddr,
+    from: Origin,
     request: Request<RequestBody>,
 ) -> Response<ProxyBody> {
     let app = &worker.app;
@@ -70,7 +70,7 @@ pub(crate) async fn forward(
 
     let mut response = match cors::preflight(&head).filter(|_| origin.is_some()) {
         Some(permission) => permission.map(ProxyBody::whole),
-        None => match guarded(pin!(proxied(&worker, (&head, peer.ip()), body, request_id))).await {
+        None => match guarded(pin!(proxied(&worker, (&head, from), body, request_id))).await {
             Ok(response) => response,
             Err(Panicked) => {
                 app.metrics.panic_caught();
@@ -109,7 +109,7 @@ fn refuse(app: &App, head: &Parts, error: &ProxyError) -> Response<ProxyBody> {
 /// Answers one request of a known caller, or refuses it.
 async fn proxied(
     worker: &Arc<Worker>,
-    (head, peer): (&Parts, IpAddr),
+    (head, from): (&Parts, Origin),
     body: RequestBody,
     request_id: RequestId,
 ) -> Response<ProxyBody> {
@@ -124,9 +124,10 @@ async fn proxied(
             let subject = Subject::of(request_id, caller, &target);
             let mut exchange = Exchange::begin(Arc::clone(app), subject);
             if let Some(ticket) = ticket {
-                return upload::forward(worker, exchange, head, body, (ticket, &target)).await;
+                let upload = (ticket, &target);
+                return Box::pin(upload::forward(worker, exchange, head, body, upload)).await;
             }
-            match call::prepare(app, &mut exchange, (head, peer), body, &target).await {
+            match call::prepare(app, &mut exchange, (head, from), body, &target).await {
                 Ok(call) => answer(worker, exchange, call).await,
                 Err(error) => {
                     exchange.refuse(&error);
@@ -185,8 +186,9 @@ fn resolve(head: &Parts) -> (Dialect, Result<Target, PathError>) {
 /// than a heartbeat, the answer begins without it and the search for a key goes on inside it.
 async fn answer(worker: &Arc<Worker>, exchange: Exchange, call: Call) -> Response<ProxyBody> {
     let dialect = call.dialect;
-    if let (Dialect::Gemini, Use::Lists { kind }) = (dialect, call.touched.clone()) {
-        return listing::answer(worker, exchange, call, &kind).await;
+    // Boxed like an upload, since most requests are neither and should not carry their room.
+    if let (Dialect::Gemini, Use::Lists { kind }) = (dialect, &call.touched) {
+        return Box::pin(listing::answer(worker, exchange, &call, kind)).await;
     }
     let heartbeat_ms = worker.app.config.limits.heartbeat_ms;
     let is_stream = call.shape == Some(Shape::Sse);

@@ -1,19 +1,19 @@
 //! How the gateway is reached from outside, for the addresses that it hands out.
 
-use std::net::IpAddr;
-
 use http::HeaderMap;
 use http::header::HOST;
 use http::request::Parts;
 
 use crate::config::network::Network;
+use crate::origin::Origin;
 
 /// Scheme, host and the path that a proxy in front has taken off, as the caller wrote them: what
 /// trusted proxies report, else what the request says itself. `None` without any host.
-pub(super) fn base(head: &Parts, peer: IpAddr, trusted: &[Network]) -> Option<String> {
-    let is_proxy = trusted.iter().any(|network| network.contains(peer));
+pub(super) fn base(head: &Parts, origin: Origin, trusted: &[Network]) -> Option<String> {
+    let is_proxy = trusted.iter().any(|network| network.contains(origin.address.ip()));
     let forwarded = |name| last(&head.headers, name).filter(|_| is_proxy);
-    let is_tls = forwarded("x-forwarded-proto").is_some_and(|it| it.eq_ignore_ascii_case("https"));
+    let is_tls =
+        forwarded("x-forwarded-proto").map_or(origin.is_tls, |it| it.eq_ignore_ascii_case("https"));
     let scheme = if is_tls { "https" } else { "http" };
     let named = || {
         let in_target = head.uri.authority().map(http::uri::Authority::as_str);
@@ -74,7 +74,17 @@ mod tests {
         let head = request.body(()).unwrap().into_parts().0;
         let trusted: Vec<Network> = vec!["10.0.0.0/8".parse().unwrap()];
 
-        let found = base(&head, peer.parse().unwrap(), &trusted);
+        let address = std::net::SocketAddr::new(peer.parse().unwrap(), 4711);
+        let origin = Origin { address, is_tls: false };
+        let found = base(&head, origin, &trusted);
+        let direct = base(&head, Origin { is_tls: true, ..origin }, &trusted);
+
+        let is_told = peer.starts_with("10.") && fields.iter().any(|it| it.0.ends_with("proto"));
+        let over_tls = expected.map(|it| match is_told {
+            true => it.to_owned(),
+            false => it.replace("http://", "https://"),
+        });
+        assert_eq!(direct, over_tls);
 
         assert_eq!(found.as_deref(), expected, "{peer} {fields:?}");
     }

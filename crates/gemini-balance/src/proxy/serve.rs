@@ -209,6 +209,11 @@ async fn find_lease(
             ProxyError::of_pinned_refusal(&refusal, &pinned.name, app.pool.now())
         });
     }
+    if let (Some(kin), []) = (&call.preferred, tried.under_fault.as_slice())
+        && let Ok(lease) = app.pool.lease_kin(kin, &call.model, &tried.keys, Duration::ZERO).await
+    {
+        return Ok(lease);
+    }
     if !tried.under_fault.is_empty() {
         let avoided = [tried.keys.as_slice(), tried.under_fault.as_slice()].concat();
         if let Ok(lease) = app.pool.lease(&call.model, &avoided, Duration::ZERO).await {

@@ -5,7 +5,6 @@
 //! A piece goes to the key that began the upload, or one of its project; it cannot be sent twice, so
 //! there is one try, and a client that speaks the protocol asks how far it came and goes on.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::app::{App, Worker};
 use crate::intake::RequestBody;
+use crate::origin::Origin;
 use crate::proxy::attempt::{Accepted, Fault, Outcome, refuse};
 use crate::proxy::body::ProxyBody;
 use crate::proxy::call::NO_MODEL;
@@ -101,14 +101,14 @@ impl Begins {
     pub(super) fn of(
         app: &App,
         head: &Parts,
-        peer: IpAddr,
+        origin: Origin,
         target: &Target,
         user: i64,
     ) -> Option<Self> {
         if !is_upload(target) {
             return None;
         }
-        let base = own_url::base(head, peer, &app.config.server.trusted_proxies)?;
+        let base = own_url::base(head, origin, &app.config.server.trusted_proxies)?;
         Some(Self {
             own_url: base + head.uri.path(),
             upstream_base: app.config.upstream.gemini.path.clone(),

@@ -7,6 +7,7 @@
 
 mod table;
 mod ticket;
+mod together;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::lifecycle::Lifecycle;
+use crate::resources::together::Together;
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::resources::{ResourceChanges, ResourceRow};
@@ -45,10 +47,19 @@ const STORE_PAUSE: Duration = Duration::from_secs(10);
 pub struct Resources {
     table: Mutex<Table>,
     changed: Notify,
+    together: Together,
     vault: Arc<Vault>,
     clock: Clock,
+    rules: Rules,
+}
+
+/// How resources are treated.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
     /// Whether all user keys share what each has made.
-    is_shared: bool,
+    pub is_shared: bool,
+    /// How long what a user key makes is kept together in one project; 0 = it is not.
+    pub together_ms: u64,
 }
 
 /// What is known of a resource that somebody names.
@@ -85,7 +96,7 @@ impl Resources {
         store: &Store,
         vault: Arc<Vault>,
         clock: Clock,
-        is_shared: bool,
+        rules: Rules,
     ) -> Result<Self, StoreError> {
         let mut table = Table::default();
         let max = u32::try_from(ALL_MAX).unwrap_or(u32::MAX);
@@ -103,14 +114,21 @@ impl Resources {
                 },
             );
         }
-        Ok(Self { table: Mutex::new(table), changed: Notify::new(), vault, clock, is_shared })
+        Ok(Self {
+            table: Mutex::new(table),
+            changed: Notify::new(),
+            together: Together::default(),
+            vault,
+            clock,
+            rules,
+        })
     }
 
     /// What is known of a resource, for this user key.
     pub fn find(&self, name: &str, user: i64) -> Found {
         match self.table.lock().get(name) {
             None => Found::Unknown,
-            Some(known) if known.user != user && !self.is_shared => Found::Foreign,
+            Some(known) if known.user != user && !self.rules.is_shared => Found::Foreign,
             Some(known) => Found::Kept(known.kin.clone()),
         }
     }
@@ -118,6 +136,7 @@ impl Resources {
     /// Remembers a resource that was made. What another has is not taken from them.
     pub fn made(&self, told: Told<'_>) {
         let now_ms = self.clock.wall_ms();
+        self.together.note(told.name, told.user, told.kin, self.clock.monotonic_ms());
         let life_ms = dialect::resource::life_ms_max(told.name);
         let expires_ms = told.expires.and_then(stated).or(life_ms.map(|life| now_ms + life));
         let mut table = self.table.lock();
@@ -166,7 +185,7 @@ impl Resources {
         let is_kind =
             |name: &str| name.strip_prefix(kind).and_then(|rest| rest.strip_prefix('/')).is_some();
         table
-            .held(Some(user).filter(|_| !self.is_shared))
+            .held(Some(user).filter(|_| !self.rules.is_shared))
             .filter(|(name, known)| is_kind(name) && known.is_live(now_ms))
             .map(|(name, known)| (Arc::clone(name), known.kin.clone()))
             .collect()
@@ -182,12 +201,20 @@ impl Resources {
         self.len() == 0
     }
 
+    /// The keys by which something of this kind is best made, so that it can be used together with
+    /// what the user key has made just before.
+    pub fn preferred(&self, kind: &str, user: i64) -> Option<Kin> {
+        self.together.preferred(kind, user, self.clock.monotonic_ms(), self.rules.together_ms)
+    }
+
     /// What lets in whoever goes on with an upload.
     ///
     /// # Errors
     ///
     /// When there are no random bytes to seal it with.
     pub fn ticket(&self, ticket: &Ticket) -> Result<String, VaultError> {
+        // Several uploads may begin before the first has ended.
+        self.together.note("files", ticket.user, &ticket.kin, self.clock.monotonic_ms());
         ticket.sealed(&self.vault)
     }
 
@@ -200,6 +227,7 @@ impl Resources {
     fn prune(&self) {
         let ended_ms = self.clock.wall_ms().saturating_sub(GONE_MS);
         self.table.lock().prune(ended_ms);
+        self.together.prune(self.clock.monotonic_ms(), self.rules.together_ms);
     }
 
     /// Writes what the store does not know yet.

@@ -1,3 +1,5 @@
+//! Whose a resource is, until when, and what a restart remembers.
+
 use tokio::task::JoinSet;
 
 use super::*;
@@ -103,7 +105,8 @@ async fn a_restart_remembers_what_was_written_behind() {
 async fn load(store: &Store, clock: &Clock, is_shared: bool) -> Arc<Resources> {
     let directory = tempfile::tempdir().unwrap();
     let vault = Vault::open(directory.path(), GivenSecrets::default(), WhenAbsent::Create).unwrap();
-    let loaded = Resources::load(store, Arc::new(vault), clock.clone(), is_shared).await;
+    let rules = Rules { is_shared, together_ms: 0 };
+    let loaded = Resources::load(store, Arc::new(vault), clock.clone(), rules).await;
     Arc::new(loaded.unwrap())
 }
 

@@ -48,6 +48,7 @@ mod load;
 mod many_rows;
 mod memory;
 mod outbound_proxy;
+mod own_tls;
 mod paths_and_credentials;
 mod pool_rows;
 mod process;

@@ -4,7 +4,7 @@ use fake_upstream::{Answer, When};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{about, another, close, generate, keeping, path_of, small_file};
+use super::{about, another, begin, close, generate, keeping, path_of, piece, small_file, spread};
 use crate::support::{Client, Gateway, Setup, together};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,7 +144,7 @@ async fn what_is_shared_is_there_for_all() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn things_of_two_projects_in_one_request_are_refused_by_name() {
-    let gateway = keeping(Setup::default(), 2).await;
+    let gateway = keeping(spread(), 2).await;
     let client = gateway.gemini();
     let (one, two) = (small_file(&gateway, &client).await, small_file(&gateway, &client).await);
     gateway.forget();
@@ -163,7 +163,7 @@ async fn things_of_two_projects_in_one_request_are_refused_by_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_of_one_project_see_what_each_of_them_has_made() {
-    let gateway = Setup::default().keys(["an-outsider-key-in-south"]).start().await;
+    let gateway = spread().keys(["an-outsider-key-in-south"]).start().await;
     gateway.upstream.keep_resources();
     gateway.add_keys(&["a-key-in-north", "b-key-in-north"], "north", 0).await;
     let client = gateway.gemini();
@@ -226,6 +226,27 @@ async fn a_pinned_key_that_rests_is_waited_for_by_the_caller_and_not_replaced() 
     gateway.app().pool.disable(gateway.id_of(&key));
     let reply = client.get(&path_of(&file)).await;
     assert_eq!((reply.status.as_u16(), reply.text().contains(name)), (503, true));
+    close(gateway).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_brought_one_after_the_other_can_be_used_together() {
+    let gateway = keeping(Setup::default(), 20).await;
+    let client = gateway.gemini();
+    // Uploads that have begun before the first has ended are kept together too.
+    let begun = begin(&client, "/upload/v1beta/files", 5).await;
+    let one = small_file(&gateway, &client).await;
+    let last = piece(&gateway, &begun, (0, "upload, finalize"), "hello".into()).await;
+    let two = last.json()["file"].clone();
+    let cache = made(&client, "/v1beta/cachedContents", &json!({"model": "models/m"})).await;
+
+    let asked = about(&[&one["uri"], &two["uri"]], Some(&cache["name"]));
+    made(&client, &generate(), &asked).await;
+
+    // A project that rests is no reason to refuse a file.
+    let (_, key) = gateway.upstream.kept().remove(0);
+    gateway.app().pool.disable(gateway.id_of(&key));
+    small_file(&gateway, &client).await;
     close(gateway).await;
 }
 

@@ -3,12 +3,12 @@
 use fake_upstream::{Answer, When};
 use serde_json::{Value, json};
 
-use super::{another, close, keeping, small_file};
-use crate::support::{Client, Setup};
+use super::{another, close, keeping, small_file, spread};
+use crate::support::Client;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_holds_everything_of_the_caller_and_nothing_of_others_page_by_page() {
-    let gateway = keeping(Setup::default(), 7).await;
+    let gateway = keeping(spread(), 7).await;
     let (alice, bob) = (gateway.gemini(), another(&gateway, "bob").await);
     let (mut of_alice, mut of_bob) = (Vec::new(), Vec::new());
     for _ in 0..23 {
@@ -38,7 +38,7 @@ async fn a_list_holds_everything_of_the_caller_and_nothing_of_others_page_by_pag
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_is_listed_under_its_own_member() {
-    let gateway = keeping(Setup::default(), 4).await;
+    let gateway = keeping(spread(), 4).await;
     let client = gateway.gemini();
     for number in 0..6 {
         let cache = json!({"model": "models/m", "displayName": format!("{number}")});
@@ -62,7 +62,7 @@ async fn every_kind_is_listed_under_its_own_member() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_cannot_be_whole_says_so() {
-    let gateway = keeping(Setup::default(), 2).await;
+    let gateway = keeping(spread(), 2).await;
     let client = gateway.gemini();
     let files = [small_file(&gateway, &client).await, small_file(&gateway, &client).await];
     let keys = gateway.upstream.kept();

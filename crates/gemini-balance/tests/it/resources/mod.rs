@@ -16,6 +16,11 @@ fn keys(count: usize) -> Vec<String> {
     (1..=count).map(|number| format!("a-service-key-of-project-{number:03}")).collect()
 }
 
+/// A gateway that spreads what is made over all its keys.
+fn spread() -> Setup {
+    Setup::default().set("KEEP_TOGETHER_SECONDS", 0)
+}
+
 /// A gateway in front of an upstream that keeps resources.
 async fn keeping(setup: Setup, count: usize) -> Gateway {
     let keys = keys(count);

@@ -166,3 +166,84 @@ async fn an_upload_of_300_mb_is_never_held() {
     assert!(cost <= UPLOAD_KIB_MAX, "it cost {cost} KiB");
     upstream.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_piece_of_unknown_length_goes_through_in_chunks() {
+    let gateway = keeping(Setup::default(), 3).await;
+    let begun = begin(&gateway.gemini(), "/upload/v1beta/files", 11).await;
+
+    let mut wire = gateway.wire().await;
+    wire.send(format!(
+        "POST {begun} HTTP/1.1\r\nhost: x\r\nx-goog-upload-command: upload, finalize\r\n\
+         x-goog-upload-offset: 0\r\ntransfer-encoding: chunked\r\n\r\n6\r\nhello \r\n"
+    ))
+    .await;
+    wire.send("5\r\nworld\r\n0\r\n\r\n").await;
+    let reply = wire.read_reply().await;
+
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let file = &reply.json()["file"];
+    let download = gateway.gemini().get(&format!("{}:download?alt=media", path_of(file))).await;
+    assert_eq!(download.text(), "hello world");
+    close(gateway).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_who_leaves_half_way_leaves_nothing_behind_and_may_come_back() {
+    let gateway = keeping(Setup::default(), 3).await;
+    let begun = begin(&gateway.gemini(), "/upload/v1beta/files", 1_000).await;
+    let head = format!(
+        "POST {begun} HTTP/1.1\r\nhost: x\r\nx-goog-upload-command: upload, finalize\r\n\
+         x-goog-upload-offset: 0\r\ncontent-length: 1000\r\n\r\nonly a few bytes"
+    );
+
+    let mut wire = gateway.wire().await;
+    wire.send(&head).await;
+    gateway.upstream.wait_for_connections(|open| open > 1).await.unwrap();
+    drop(wire);
+    gateway.idle().await;
+    let again = piece(&gateway, &begun, (0, "upload, finalize"), vec![b'x'; 1_000].into()).await;
+
+    assert_eq!(again.status, 200, "{}", again.text());
+    let kinds: Vec<_> = gateway.rows().await.into_iter().filter_map(|row| row.error_kind).collect();
+    let is_told = |kind: &String| ["client_closed", "body_incomplete"].contains(&kind.as_str());
+    assert!(kinds.len() == 1 && kinds.iter().all(is_told), "{kinds:?}");
+    close(gateway).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_who_falls_silent_is_given_up() {
+    let gateway = keeping(Setup::default().set("BODY_IDLE_TIMEOUT_SECONDS", 0.2), 3).await;
+    let begun = begin(&gateway.gemini(), "/upload/v1beta/files", 1_000).await;
+
+    let mut wire = gateway.wire().await;
+    wire.send(format!(
+        "POST {begun} HTTP/1.1\r\nhost: x\r\nx-goog-upload-command: upload, finalize\r\n\
+         x-goog-upload-offset: 0\r\ncontent-length: 1000\r\n\r\nonly a few bytes"
+    ))
+    .await;
+    let reply = wire.read_reply().await;
+
+    assert_eq!(reply.status, 408, "{}", reply.text());
+    let row = gateway.final_rows().await.pop().unwrap();
+    assert_eq!(row.error_kind.as_deref(), Some("body_timeout"));
+    close(gateway).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_address_of_an_upload_is_as_a_trusted_proxy_reports_it() {
+    let gateway = keeping(Setup::default().set("TRUSTED_PROXIES", "127.0.0.1"), 3).await;
+    let client = gateway
+        .gemini()
+        .with("x-forwarded-proto", "https")
+        .with("x-forwarded-host", "gw.example")
+        .with("x-forwarded-prefix", "/llm")
+        .with("x-goog-upload-protocol", "resumable")
+        .with("x-goog-upload-command", "start");
+
+    let begun = client.post("/upload/v1beta/files", &json!({"file": {}})).await;
+
+    let url = begun.header("x-goog-upload-url");
+    assert!(url.starts_with("https://gw.example/llm/upload/v1beta/files?upload_id="), "{url}");
+    close(gateway).await;
+}

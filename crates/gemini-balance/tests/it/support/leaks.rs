@@ -66,7 +66,7 @@ impl Gateway {
         while let Ok(Some(Seen::Item(event))) =
             tokio::time::timeout(Duration::ZERO, watcher.next()).await
         {
-            told.push(event.data.clone());
+            told.push(event.data.to_string());
         }
         told
     }

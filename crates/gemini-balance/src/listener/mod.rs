@@ -1,4 +1,4 @@
-//! The way in: our own accept loop on hyper's HTTP/1.1 connections.
+//! The way in: our own accept loop on hyper's connections, HTTP/1.1 and, over TLS, HTTP/2.
 //!
 //! Every worker has its own listener on the same port and its own loop. A connection has a
 //! deadline for its header, a cap on its header block, a limit for a caller that does not read,
@@ -7,18 +7,15 @@
 //! the gateway is leaving, and a caller is told to come again. Running out of descriptors pauses
 //! accepting instead of spinning or dying.
 
-use std::convert::Infallible;
+mod handshake;
+mod http1;
+mod http2;
+
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use http::{Request, Response};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
@@ -26,14 +23,14 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::app::Worker;
-use crate::intake::{Intake, RequestBody, WatchedStream};
+use crate::intake::RequestBody;
+use crate::origin::Origin;
+use crate::proxy::ProxyBody;
 use crate::router;
-use crate::stall::StallGuard;
+use crate::tls::HTTP_2;
 
 /// Largest block of request line and header fields.
-const HEADER_BYTES_MAX: usize = 64 * 1024;
-/// Most header fields of a request.
-const HEADERS_MAX: usize = 100;
+const HEADER_BYTES_MAX: u32 = 64 * 1024;
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1_024;
 /// How long accepting pauses when the process or the system has no descriptor left.
@@ -177,63 +174,48 @@ fn is_of_one_connection(error: &std::io::Error) -> bool {
     )
 }
 
-async fn connection(worker: Arc<Worker>, stream: TcpStream, peer: SocketAddr, door: Door) {
+/// Serves a connection to its end, in whatever it speaks.
+async fn connection(worker: Arc<Worker>, stream: TcpStream, address: SocketAddr, door: Door) {
     // Small chunks of a stream leave at once.
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let config = &worker.app.config;
-    let stream =
-        StallGuard::new(stream, Duration::from_millis(config.limits.write_stall_timeout_ms));
-    let intake = Arc::<Intake>::default();
-    let stream = WatchedStream::new(stream, Arc::clone(&intake));
+    let Some(tls) = &worker.app.tls else {
+        let origin = Origin { address, is_tls: false };
+        return http1::speak(worker, stream, origin, door).await;
+    };
+    let origin = Origin { address, is_tls: true };
     let draining = worker.app.lifecycle.draining().clone();
-    let header_timeout = Duration::from_millis(config.limits.header_timeout_ms);
-    let has_asked = AtomicBool::new(false);
-    let service = service_fn(|request: Request<Incoming>| {
-        has_asked.store(true, Ordering::Relaxed);
-        let worker = Arc::clone(&worker);
-        let request = request.map(|body| RequestBody::new(body, Arc::clone(&intake)));
-        // Boxed, since the engine keeps room for this future as long as the connection lives: idle
-        // ones, and those whose answer has begun, need none.
-        Box::pin(async move {
-            Ok::<_, Infallible>(match door {
-                Door::Open => router::route(worker, peer, request).await,
-                Door::Closing => router::turn_away(&worker.app, request),
-            })
-        })
-    });
-    let serving = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .keep_alive(door == Door::Open)
-        .header_read_timeout(header_timeout)
-        .max_headers(HEADERS_MAX)
-        .max_header_size(HEADER_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut serving = pin!(serving);
+    let limit = Duration::from_millis(worker.app.config.limits.header_timeout_ms);
     let leaving = async {
         match door {
-            // A request may be on its way to a connection that stands.
-            Door::Open => {
-                draining.cancelled().await;
-                tokio::time::sleep(LAST_REQUEST).await;
-            }
+            Door::Open => draining.cancelled().await,
             Door::Closing => std::future::pending().await,
         }
+        tokio::time::sleep(LAST_REQUEST).await;
     };
-    let outcome = tokio::select! {
-        outcome = serving.as_mut() => outcome,
-        () = leaving => {
-            // The engine would wait until its deadline for the rest of a first head.
-            if !has_asked.load(Ordering::Relaxed) {
-                return;
-            }
-            serving.as_mut().graceful_shutdown();
-            serving.await
-        }
+    let shaken = tokio::select! {
+        shaken = handshake::shake(tls, stream, limit) => shaken,
+        () = leaving => None,
     };
-    if let Err(error) = outcome {
-        tracing::trace!(%error, "connection ended");
+    let Some(stream) = shaken else { return };
+    if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) {
+        http2::speak(worker, stream, origin, door).await;
+    } else {
+        http1::speak(worker, stream, origin, door).await;
+    }
+}
+
+/// Answers one request.
+async fn answer(
+    worker: Arc<Worker>,
+    request: Request<RequestBody>,
+    origin: Origin,
+    door: Door,
+) -> Response<ProxyBody> {
+    match door {
+        Door::Open => router::route(worker, origin, request).await,
+        Door::Closing => router::turn_away(&worker.app, request),
     }
 }
 
