@@ -98,11 +98,11 @@ fn may_name(body: &[u8]) -> bool {
     }
     BEFORE_ID.find_iter(body).any(|at| {
         let (before, _) = body.split_at(at + 1);
-        let is_name = |kind: &&str| {
+        let is_name = |kind: &str| {
             let kept = before.strip_suffix(kind.as_bytes());
             kept.and_then(<[u8]>::last).is_none_or(|byte| !byte.is_ascii_alphanumeric())
         };
-        KINDS.iter().any(|kind| is_name(&kind))
+        KINDS.iter().any(|kind| is_name(kind))
     })
 }
 
