@@ -5,15 +5,20 @@
 //! limit, so a document of any size costs the same. It is not a validator: inside what it skips,
 //! only strings and brackets have to add up.
 //!
+//! Members that stand whole in a piece are taken in one step each ([`whole`]), and that is nearly all
+//! of them. The states are for what is cut; they find the same, byte by byte.
+//!
 //! A root must be an object or a list of objects; anything else is [`Find::Broken`]. A key that is
 //! spelt with escapes is not recognised. Of a repeated key, the last value is found last.
 
 mod place;
+mod whole;
 
 pub(crate) use place::Want;
+pub(crate) use whole::{behind_white_space, string_mark};
 
-use memchr::memchr2;
 use place::{Place, Role};
+use whole::{Member, is_scalar};
 
 use crate::usage::Count;
 
@@ -133,6 +138,7 @@ impl Scanner {
                 State::InScalar => self.in_scalar(rest, &mut found),
                 State::InSkipped { .. } => self.in_skipped(rest, &mut found),
                 State::Done | State::Broken => return,
+                State::FirstKey | State::Key if byte == b'"' => self.members(rest, &mut found),
                 State::Root | State::FirstKey | State::Key | State::Colon => {
                     self.structural(byte, &mut found);
                     tail
@@ -152,10 +158,6 @@ impl Scanner {
             (State::Root, 0xEF | 0xBB | 0xBF) => {}
             (State::Root, b'{') => self.enter(Place::Document, found),
             (State::Root, b'[') => self.enter(Place::List, found),
-            (State::FirstKey | State::Key, b'"') => {
-                self.keep(KEY_BYTES_MAX);
-                self.state = State::InKey { is_escaped: false };
-            }
             (State::Colon, b':') => self.state = State::Value,
             (State::Next, b',') => self.after_comma(),
             (State::FirstKey | State::Next, b'}') if !self.is_in_list() => self.leave(found),
@@ -171,6 +173,42 @@ impl Scanner {
         }
     }
 
+    /// Before a key. Members that stand whole in `bytes` are taken as they stand; that is where nearly
+    /// all bytes go. One that does not is left to the states, from its key on.
+    fn members<'b>(&mut self, bytes: &'b [u8], found: &mut impl FnMut(Find<'_>)) -> &'b [u8] {
+        let place = self.place();
+        let mut rest = bytes;
+        while let Some(Member { key, value }) = Member::opening(rest) {
+            let (key, _) = key.split_at(key.len().min(KEY_BYTES_MAX));
+            let role = place.member(key);
+            if let Role::Enter(inner) = role
+                && let Some((&bracket, inside)) = value.split_first()
+                && bracket == inner.bracket()
+            {
+                found_key(place, key, found);
+                self.enter(inner, found);
+                return inside;
+            }
+            let Some(length) = whole::value_bytes(value) else { break };
+            let (value, behind) = value.split_at(length);
+            found_key(place, key, found);
+            found_value(role, value, found);
+            let behind = behind_white_space(behind);
+            let Some(next) = behind.strip_prefix(b",") else {
+                self.state = State::Next;
+                return behind;
+            };
+            self.state = State::Key;
+            rest = behind_white_space(next);
+        }
+        if let Some(key) = rest.strip_prefix(b"\"") {
+            self.keep(KEY_BYTES_MAX);
+            self.state = State::InKey { is_escaped: false };
+            return key;
+        }
+        rest
+    }
+
     fn after_comma(&mut self) {
         match self.places.last() {
             Some(place) if place.is_list() => {
@@ -184,8 +222,7 @@ impl Scanner {
     /// The first byte of a value.
     fn value(&mut self, byte: u8, found: &mut impl FnMut(Find<'_>)) {
         match (byte, self.role) {
-            (b'{', Role::Enter(place)) if !place.is_list() => self.enter(place, found),
-            (b'[', Role::Enter(place)) if place.is_list() => self.enter(place, found),
+            (_, Role::Enter(place)) if byte == place.bracket() => self.enter(place, found),
             (_, Role::Enter(Place::Document)) => self.fail(found),
             (b'{' | b'[', role) => {
                 match role {
@@ -224,10 +261,8 @@ impl Scanner {
         self.record(run.text);
         self.state = State::InKey { is_escaped: run.is_escaped };
         if run.is_closed {
-            let place = self.places.last().copied().unwrap_or(Place::Document);
-            if place == Place::Document {
-                found(Find::Key(&self.kept));
-            }
+            let place = self.place();
+            found_key(place, &self.kept, found);
             self.role = place.member(&self.kept);
             self.state = State::Colon;
         }
@@ -251,9 +286,7 @@ impl Scanner {
     }
 
     fn in_scalar<'b>(&mut self, bytes: &'b [u8], found: &mut impl FnMut(Find<'_>)) -> &'b [u8] {
-        let is_part =
-            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
-        let length = bytes.iter().take_while(|byte| is_part(byte)).count();
+        let length = bytes.iter().take_while(|&&byte| is_scalar(byte)).count();
         let (scalar, rest) = bytes.split_at(length);
         self.record(scalar);
         if !rest.is_empty() {
@@ -297,15 +330,7 @@ impl Scanner {
     }
 
     fn value_end(&mut self, found: &mut impl FnMut(Find<'_>)) {
-        match self.role {
-            Role::Keep(want) => found(Find::Value(want, &self.kept)),
-            Role::Count(count) => {
-                if let Some(tokens) = number(&self.kept) {
-                    found(Find::Count(count, tokens));
-                }
-            }
-            Role::Enter(_) | Role::Skip => {}
-        }
+        found_value(self.role, &self.kept, found);
         self.role = Role::Skip;
         self.state = State::Next;
     }
@@ -338,6 +363,11 @@ impl Scanner {
         found(Find::Broken);
     }
 
+    /// The container we are in, if it is an object.
+    fn place(&self) -> Place {
+        self.places.last().copied().unwrap_or(Place::Document)
+    }
+
     fn is_in_list(&self) -> bool {
         self.places.last().is_some_and(|place| place.is_list())
     }
@@ -355,6 +385,32 @@ impl Scanner {
         let free = self.kept_max.saturating_sub(self.kept.len());
         let (fitting, _) = bytes.split_at(free.min(bytes.len()));
         self.kept.extend_from_slice(fitting);
+    }
+}
+
+#[inline]
+fn found_key(place: Place, key: &[u8], found: &mut impl FnMut(Find<'_>)) {
+    if place == Place::Document {
+        found(Find::Key(key));
+    }
+}
+
+/// A value of a role, as much of it as there is.
+#[inline]
+fn found_value(role: Role, raw: &[u8], found: &mut impl FnMut(Find<'_>)) {
+    let is_container = matches!(raw.first(), Some(b'{' | b'['));
+    match role {
+        Role::Keep(want) if want == Want::Error || !is_container => {
+            let (raw, _) = raw.split_at(raw.len().min(want.bytes_max()));
+            found(Find::Value(want, raw));
+        }
+        Role::Count(count) => {
+            let (raw, _) = raw.split_at(raw.len().min(KEY_BYTES_MAX));
+            if let Some(tokens) = number(raw) {
+                found(Find::Count(count, tokens));
+            }
+        }
+        Role::Keep(_) | Role::Enter(_) | Role::Skip => {}
     }
 }
 
@@ -402,22 +458,22 @@ impl<'b> StringRun<'b> {
     }
 }
 
-/// Where the next quote or backslash stands. Most strings are short, and a search that is fast in
-/// long ones takes longer to begin than they take to read.
+/// A count: nearly always bare digits.
 #[inline]
-fn string_mark(bytes: &[u8]) -> Option<usize> {
-    const SHORT: usize = 24;
-    let is_mark = |byte: &u8| matches!(byte, b'"' | b'\\');
-    let (near, far) = bytes.split_at(bytes.len().min(SHORT));
-    match near.iter().position(is_mark) {
-        Some(at) => Some(at),
-        None if far.is_empty() => None,
-        None => memchr2(b'"', b'\\', far).map(|at| SHORT + at),
+fn number(raw: &[u8]) -> Option<u64> {
+    let mut tokens = 0_u64;
+    for &byte in raw {
+        if !byte.is_ascii_digit() {
+            return oddly_spelt_number(raw);
+        }
+        tokens = tokens.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
     }
+    Some(tokens)
 }
 
-/// A count, bare or quoted (protobuf writes 64-bit numbers as strings).
-fn number(raw: &[u8]) -> Option<u64> {
+/// A count that is quoted (protobuf writes 64-bit numbers as strings), or has a fraction of zero.
+#[cold]
+fn oddly_spelt_number(raw: &[u8]) -> Option<u64> {
     let text = str::from_utf8(raw).ok()?.trim_matches('"');
     let whole = text.strip_suffix(".0").unwrap_or(text);
     whole.parse().ok()

@@ -7,6 +7,7 @@
 
 mod mount;
 mod names;
+mod slip;
 
 use std::borrow::Cow;
 
@@ -110,6 +111,8 @@ pub struct Target {
 pub enum PathError {
     /// Nothing of ours; a 404.
     NotOurs,
+    /// Nothing of ours, for a reason that is known; a 404.
+    Slip(&'static str),
     /// The model cannot be one; a 400.
     BadModel(&'static str),
     /// The path cannot be one; a 400.
@@ -120,7 +123,7 @@ impl PathError {
     /// Returns the HTTP status to answer with.
     pub fn status(self) -> u16 {
         match self {
-            Self::NotOurs => 404,
+            Self::NotOurs | Self::Slip(_) => 404,
             Self::BadModel(_) | Self::BadPath(_) => 400,
         }
     }
@@ -133,7 +136,7 @@ impl PathError {
                  (POST /v1/chat/completions), the base URL of a Gemini client has no path \
                  (POST /v1beta/models/{model}:generateContent)"
             }
-            Self::BadModel(hint) | Self::BadPath(hint) => hint,
+            Self::Slip(hint) | Self::BadModel(hint) | Self::BadPath(hint) => hint,
         }
     }
 }
@@ -154,6 +157,9 @@ impl std::error::Error for PathError {}
 pub fn resolve(path: &str, method: &str, asker: &Asker) -> Result<Target, PathError> {
     let mut segments = split(path)?;
     let mount = Mount::take_off(&mut segments);
+    if let Some(hint) = slip::hint(&mount, &segments, method) {
+        return Err(PathError::Slip(hint));
+    }
     unwrap_models(&mut segments);
     let route = Route::of(&mount, segments, method, *asker)?;
     match route {

@@ -96,7 +96,7 @@ fn model(raw: &str) -> Option<String> {
     if (MODEL_BYTES_MAX + "models/".len()) * 6 + "\"\"".len() < raw.len() {
         return None;
     }
-    let text: String = serde_json::from_str(raw).ok()?;
+    let text = members::unquoted(raw).ok()?;
     let model = text.strip_prefix("models/").unwrap_or(&text);
     (!model.is_empty() && model.len() <= MODEL_BYTES_MAX).then(|| model.to_owned())
 }

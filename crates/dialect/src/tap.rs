@@ -63,33 +63,38 @@ pub struct Tap {
 }
 
 /// The `data` of the current event of an event stream.
-#[derive(Clone, Debug, Default)]
-struct Event {
-    /// Its first bytes, enough to know `[DONE]`.
-    head: [u8; Self::DONE.len()],
-    /// How many came, as far as that; white space behind `[DONE]` does not count.
-    bytes: usize,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Event {
+    #[default]
+    Empty,
+    /// The beginning of `[DONE]`, and how much of it.
+    Begun(usize),
+    /// `[DONE]`, and nothing but white space behind it.
+    Done,
+    Other,
 }
 
 impl Event {
-    const DONE: [u8; 6] = *b"[DONE]";
+    const DONE: &[u8] = b"[DONE]";
 
-    fn push(&mut self, data: &[u8]) {
-        for &byte in data {
-            if self.is_done() && byte.is_ascii_whitespace() {
-                continue;
-            }
-            let Some(place) = self.head.get_mut(self.bytes) else {
-                self.bytes = Self::DONE.len() + 1;
-                return;
-            };
-            *place = byte;
-            self.bytes += 1;
+    /// The event with more data behind it.
+    fn with(self, data: &[u8]) -> Self {
+        let begun = match self {
+            Self::Empty => 0,
+            Self::Begun(bytes) => bytes,
+            Self::Done => Self::DONE.len(),
+            Self::Other => return self,
+        };
+        let lacking = Self::DONE.get(begun..).unwrap_or_default();
+        let (head, tail) = data.split_at(data.len().min(lacking.len()));
+        if !lacking.starts_with(head) || !tail.iter().all(u8::is_ascii_whitespace) {
+            return Self::Other;
         }
-    }
-
-    fn is_done(&self) -> bool {
-        self.bytes == Self::DONE.len() && self.head == Self::DONE
+        match begun + head.len() {
+            0 => Self::Empty,
+            bytes if bytes < Self::DONE.len() => Self::Begun(bytes),
+            _ => Self::Done,
+        }
     }
 }
 
@@ -129,7 +134,7 @@ impl Tap {
 
     /// Notes the end of the body: a last event may lack its blank line.
     pub fn end(&mut self) {
-        if self.record.shape == Shape::Sse && (self.event.is_done() || self.record.is_whole) {
+        if self.record.shape == Shape::Sse && (self.event == Event::Done || self.record.is_whole) {
             self.event_end();
         }
     }
@@ -166,7 +171,7 @@ impl Tap {
                     if self.record.is_bare {
                         self.start_event();
                     }
-                    self.event.push(bytes);
+                    self.event = self.event.with(bytes);
                     self.scan(bytes);
                 }
                 Piece::Unknown { bytes, is_start } => self.see_unknown(bytes, is_start),
@@ -181,7 +186,7 @@ impl Tap {
     /// without a field name is only worth a thought if it is all there is.
     fn see_unknown(&mut self, bytes: &[u8], is_start: bool) {
         let opens_json = matches!(bytes.first(), Some(b'{' | b'['));
-        if is_start && opens_json && self.event.bytes == 0 {
+        if is_start && opens_json && self.event == Event::Empty {
             self.record.is_bare = true;
         }
         if self.record.is_bare {
@@ -190,7 +195,7 @@ impl Tap {
                 self.record.seen.events += 1;
                 self.start_event();
             }
-        } else if self.record.seen.events == 0 && self.event.bytes == 0 {
+        } else if self.record.seen.events == 0 && self.event == Event::Empty {
             self.record.seen.is_malformed = true;
         }
     }
@@ -201,13 +206,13 @@ impl Tap {
     }
 
     fn event_end(&mut self) {
-        if self.event.is_done() {
+        if self.event == Event::Done {
             self.record.seen.is_finished = true;
-        } else if self.event.bytes > 0 && !self.record.is_whole {
+        } else if self.event != Event::Empty && !self.record.is_whole {
             // Data that is no JSON document was passed on, so it is content all the same.
             self.record.seen.has_content = true;
         }
-        if self.event.bytes > 0 {
+        if self.event != Event::Empty {
             self.record.seen.events += 1;
         }
         self.start_event();

@@ -63,6 +63,11 @@ impl Place {
         }
     }
 
+    /// What it opens with.
+    pub(super) fn bracket(self) -> u8 {
+        if self.is_list() { b'[' } else { b'{' }
+    }
+
     /// What an element of this list is.
     pub(super) fn element(self) -> Role {
         match self {

@@ -105,12 +105,54 @@ fn a_probe_cannot_be_led_astray_by_a_model() {
 
 #[test]
 fn what_matches_nothing_gets_a_hint() {
-    for path in ["/", "", "/v1", "/v1beta/", "/favicon.ico", "/api/keys", "/a:b", "/x/v1/models"] {
+    for path in ["/", "", "/favicon.ico", "/api/keys", "/a:b", "/x/v1", "/x/models"] {
         let error = resolve(path, "GET", &OPENAI).unwrap_err();
         assert_eq!(error, PathError::NotOurs, "{path}");
         assert_eq!(error.status(), 404);
         assert!(error.hint().contains("/v1/chat/completions"));
     }
+}
+
+#[test]
+fn a_slip_is_told_together_with_what_would_be_right() {
+    for (request, expected) in [
+        ("GET /v1", "base URL for OpenAI clients"),
+        ("POST /v1/", "POST /v1/chat/completions"),
+        ("GET /v1/v1", "base URL for OpenAI clients"),
+        ("GET /openai", "POST /v1/chat/completions"),
+        ("GET /v1beta/openai/", "POST /v1/chat/completions"),
+        ("GET /v1beta", "POST /v1beta/models/{model}:generateContent"),
+        ("POST /v1beta/v1beta/", "without any path"),
+        ("GET /gemini", "POST /v1beta/models/{model}:generateContent"),
+        ("POST /v1beta/models", ":generateContent"),
+        ("POST /v1beta/models/m", ":generateContent"),
+        ("POST /models/m", ":generateContent"),
+        ("POST /v1beta/models/m/generateContent", "a colon"),
+        ("POST /v1/models/a/b/streamGenerateContent", "a colon"),
+        ("POST /v1/chat", "/v1/chat/completions"),
+        ("POST /chat/", "/v1/chat/completions"),
+        ("POST /v1/messages", "not that of Anthropic"),
+        ("POST /v1/messages/count_tokens", "not that of Anthropic"),
+        ("POST /v1/chat/completions/chat/completions", "twice"),
+        ("POST /v1/chat/completions/v1/chat/completions", "twice"),
+        ("POST /v1beta/models/m:generateContent/v1beta/models/m:generateContent", "twice"),
+        ("GET /x/v1/models", "twice"),
+    ] {
+        let (method, path) = request.split_once(' ').unwrap();
+        let error = resolve(path, method, &OPENAI).unwrap_err();
+        assert!(matches!(error, PathError::Slip(_)), "{request}: {error}");
+        assert_eq!(error.status(), 404);
+        assert!(error.hint().contains(expected), "{request}: {error}");
+    }
+}
+
+#[test]
+fn what_only_looks_like_a_slip_is_forwarded() {
+    check("GET /v1/chat/completions/chat-1", OPENAI, "openai /chat/completions/chat-1");
+    check("POST /v1/chat/completions/chat-1", OPENAI, "openai /chat/completions/chat-1");
+    check("GET /v1beta/models/m", OPENAI, "/v1beta/models/m");
+    check("GET /v1beta/models/generateContent", OPENAI, "/v1beta/models/generateContent");
+    check("DELETE /v1/models/ft:x", OPENAI, "openai /models/ft%3Ax");
 }
 
 #[test]

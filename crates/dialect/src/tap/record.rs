@@ -48,6 +48,7 @@ impl Record {
         }
     }
 
+    #[inline]
     pub(super) fn take(&mut self, find: Find<'_>) {
         match find {
             Find::ListOpened => self.is_list = true,
@@ -65,7 +66,11 @@ impl Record {
     }
 
     /// A key that no error has tells content apart long before the document is whole.
+    #[inline]
     fn key(&mut self, key: &[u8]) {
+        if self.document.has_content {
+            return;
+        }
         let may_be_error =
             matches!(
                 key,

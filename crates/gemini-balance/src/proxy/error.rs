@@ -387,7 +387,7 @@ impl From<NotAdmitted> for ProxyError {
 impl From<PathError> for ProxyError {
     fn from(error: PathError) -> Self {
         match error {
-            PathError::NotOurs => Self::NotFound(error.hint()),
+            PathError::NotOurs | PathError::Slip(_) => Self::NotFound(error.hint()),
             PathError::BadModel(hint) | PathError::BadPath(hint) => Self::BadPath(hint),
         }
     }
