@@ -180,7 +180,7 @@ proptest! {
     #[test]
     fn a_root_is_its_own_root(name in "[a-zA-Z/:é]{0,40}") {
         if let Some(found) = root(&name) {
-            prop_assert_eq!(root(&found), Some(found.clone()));
+            prop_assert_eq!(root(&found), Some(found));
         }
     }
 }

@@ -112,7 +112,7 @@ impl State {
             upload.content.extend_from_slice(&request.body);
         }
         if !has("finalize") {
-            if request.length % GRANULARITY != 0 {
+            if !request.length.is_multiple_of(GRANULARITY) {
                 return Said::Error(400, "The piece is no multiple of the granularity.".to_owned());
             }
             return Said::Body(json!({}), vec![status("active")]);
