@@ -197,8 +197,9 @@ impl State {
         Said::Body(if is_wrapped { json!({"file": body}) } else { body }, Vec::new())
     }
 
-    fn keep(&mut self, kind: &str, asked: &Asked<'_>, mut body: Value, content: Bytes) -> String {
+    fn keep(&mut self, kind: &str, asked: &Asked<'_>, body: Value, content: Bytes) -> String {
         self.made += 1;
+        let mut body = if kind == "interactions" { body } else { camel_cased(body) };
         let chosen = body.get("name").and_then(Value::as_str).filter(|it| it.contains('/'));
         let name = match chosen {
             Some(name) => name.to_owned(),
@@ -318,6 +319,27 @@ impl State {
             fields.insert("nextPageToken".to_owned(), next.to_string().into());
         }
         Said::Body(listed, Vec::new())
+    }
+}
+
+/// A body as the service tells it, which takes both spellings and gives one.
+fn camel_cased(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let renamed = |(key, value): (String, Value)| {
+                let mut words = key.split('_');
+                let first = words.next().unwrap_or_default().to_owned();
+                let key = words.fold(first, |key, word| {
+                    let mut letters = word.chars();
+                    let initial = letters.next().map(|it| it.to_ascii_uppercase());
+                    key + &initial.into_iter().chain(letters).collect::<String>()
+                });
+                (key, camel_cased(value))
+            };
+            fields.into_iter().map(renamed).collect()
+        }
+        Value::Array(items) => items.into_iter().map(camel_cased).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
     }
 }
 
