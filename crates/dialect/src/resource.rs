@@ -13,7 +13,7 @@ mod page;
 use std::borrow::Cow;
 
 pub use named::each_named;
-pub use page::{Item, Page};
+pub use page::{Item, Margin, Page};
 use percent_encoding::percent_decode_str;
 
 use crate::path::{Op, Target};

@@ -130,6 +130,27 @@ fn an_answer_names_by_name_or_by_id() {
 }
 
 #[test]
+fn a_page_of_openais_dialect_goes_on_behind_its_last_item() {
+    let body =
+        br#"{"object":"list","data":[{"id":"batch_1"},{"id":"batch_2","x":1}],"has_more":true}"#;
+
+    let page = Page::read(body).unwrap();
+
+    assert_eq!(page.next.as_deref(), Some("batch_2"));
+    assert_eq!(page.items[1].name("batches").as_deref(), Some("batches/batch_2"));
+    let items: Vec<&str> = page.items.iter().map(|item| item.raw).collect();
+    let margin = Margin { member: &page.member, next: Some("x") };
+    let written = Page::write_in(Dialect::OpenAi, margin, &items);
+    let expected = r#"{"object":"list","data":[{"id":"batch_1"},{"id":"batch_2","x":1}],"first_id":"batch_1","last_id":"batch_2","has_more":true}"#;
+    assert_eq!(written, expected);
+    let none = Page::write_in(Dialect::OpenAi, Margin { member: "", next: None }, &[]);
+    assert_eq!(
+        none,
+        r#"{"object":"list","data":[],"first_id":null,"last_id":null,"has_more":false}"#
+    );
+}
+
+#[test]
 fn a_page_is_taken_apart_and_put_together_as_it_came() {
     let body =
         br#"{"files":[{"name":"files/a", "x":1.0e2},{"name":"files\/b"}],"nextPageToken":"n"}"#;

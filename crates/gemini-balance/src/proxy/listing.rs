@@ -11,7 +11,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::{Bytes, BytesMut};
-use dialect::resource::Page;
+use dialect::Dialect;
+use dialect::resource::{Margin, Page, root};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response};
 use http_body_util::BodyExt;
@@ -56,6 +57,13 @@ impl Place {
         URL_SAFE_NO_PAD.encode(format!("1.{key}.{skipped}.{token}"))
     }
 
+    /// Behind an item that the caller has, as OpenAI's dialect has it.
+    fn behind(id: &str, kind: &str, groups: &BTreeMap<u64, Group>) -> Option<Self> {
+        let name = root(&[kind, "/", id].concat())?;
+        let (key, _) = groups.iter().find(|(_, group)| group.names.contains(name.as_str()))?;
+        Some(Self { key: *key, token: id.to_owned(), skipped: 0 })
+    }
+
     fn read(token: &str) -> Option<Self> {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
         let mut parts = text.strip_prefix("1.")?.splitn(3, '.');
@@ -64,6 +72,22 @@ impl Place {
             skipped: parts.next()?.parse().ok()?,
             token: parts.next()?.to_owned(),
         })
+    }
+}
+
+/// The parameter that says where a page begins.
+fn token_name(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Gemini => "pageToken",
+        Dialect::OpenAi => "after",
+    }
+}
+
+/// The parameter that says how many items a page has.
+fn size_name(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Gemini => "pageSize",
+        Dialect::OpenAi => "limit",
     }
 }
 
@@ -104,17 +128,20 @@ pub(super) async fn answer(
     kind: &str,
 ) -> Response<ProxyBody> {
     let dialect = call.dialect;
+    let groups = groups(worker, kind, call.user);
     let query = call.outgoing.path_and_query.split_once('?').map_or("", |(_, query)| query);
-    let begin = match parameter(query, "pageToken").filter(|token| !token.is_empty()) {
+    let begin = match parameter(query, token_name(dialect)).filter(|token| !token.is_empty()) {
         None => Some(Place::default()),
-        Some(token) => Place::read(&token),
+        Some(token) if dialect == Dialect::Gemini => Place::read(&token),
+        Some(id) => Place::behind(&id, kind, &groups),
     };
-    let size = parameter(query, "pageSize").and_then(|size| size.parse().ok()).filter(|it| *it > 0);
+    let size = parameter(query, size_name(dialect))
+        .and_then(|size| size.parse().ok())
+        .filter(|it| *it > 0);
     let size = size.unwrap_or(PAGE_SIZE).min(PAGE_SIZE_MAX);
     let Some(begin) = begin else {
         return Served::own(exchange, ProxyError::BadPageToken).into_response(dialect);
     };
-    let groups = groups(worker, kind, call.user);
     let listing = Listing { worker, call, kind, size };
     match listing.fill(exchange, groups, begin).await {
         Err(served) => served.into_response(dialect),
@@ -123,7 +150,8 @@ pub(super) async fn answer(
             let items: Vec<&str> =
                 filled.items.iter().filter_map(|item| str::from_utf8(item).ok()).collect();
             let next = filled.next.as_ref().map(Place::written);
-            let page = Page::write(&filled.member, &items, next.as_deref());
+            let margin = Margin { member: &filled.member, next: next.as_deref() };
+            let page = Page::write_in(dialect, margin, &items);
             let mut response = Response::new(ProxyBody::whole(page.into()));
             let json = HeaderValue::from_static("application/json; charset=UTF-8");
             response.headers_mut().insert(CONTENT_TYPE, json);
@@ -279,14 +307,15 @@ impl Listing<'_> {
         let outgoing = &self.call.outgoing;
         let (path, query) =
             outgoing.path_and_query.split_once('?').unwrap_or((&outgoing.path_and_query, ""));
-        let mut query = query_without(query, &["pageToken"]);
+        let name = token_name(self.call.dialect);
+        let mut query = query_without(query, &[name]);
         if !place.token.is_empty() {
             let token = percent_encoding::utf8_percent_encode(
                 &place.token,
                 percent_encoding::NON_ALPHANUMERIC,
             );
             let separator = if query.is_empty() { "" } else { "&" };
-            query = format!("{query}{separator}pageToken={token}");
+            query = format!("{query}{separator}{name}={token}");
         }
         let separator = if query.is_empty() { "" } else { "?" };
         Outgoing { path_and_query: format!("{path}{separator}{query}"), ..outgoing.clone() }

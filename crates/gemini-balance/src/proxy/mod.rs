@@ -187,7 +187,7 @@ fn resolve(head: &Parts) -> (Dialect, Result<Target, PathError>) {
 async fn answer(worker: &Arc<Worker>, exchange: Exchange, call: Call) -> Response<ProxyBody> {
     let dialect = call.dialect;
     // Boxed like an upload, since most requests are neither and should not carry their room.
-    if let (Dialect::Gemini, Use::Lists { kind }) = (dialect, &call.touched) {
+    if let Use::Lists { kind } = &call.touched {
         return Box::pin(listing::answer(worker, exchange, &call, kind)).await;
     }
     let heartbeat_ms = worker.app.config.limits.heartbeat_ms;

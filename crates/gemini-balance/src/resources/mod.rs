@@ -232,6 +232,14 @@ impl Resources {
 
     /// Writes what the store does not know yet.
     async fn save(&self, store: &Store) -> Result<(), StoreError> {
+        let pushed_out = self.table.lock().take_pushed_out();
+        if pushed_out > 0 {
+            tracing::warn!(
+                count = pushed_out,
+                "resources are forgotten before their end, since there are too many; they can be \
+                 reached with luck alone"
+            );
+        }
         loop {
             let (names, changes) = self.take_unsaved();
             if names.is_empty() {

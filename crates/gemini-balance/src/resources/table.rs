@@ -44,6 +44,8 @@ pub(super) struct Table {
     by_user: HashMap<i64, BTreeSet<End>>,
     /// The names of what the store does not know yet; never more than were remembered at once.
     unsaved: BTreeSet<Arc<str>>,
+    /// How many were forgotten for lack of room since somebody asked.
+    pushed_out: u64,
 }
 
 impl Table {
@@ -64,11 +66,13 @@ impl Table {
         {
             let name = Arc::clone(name);
             self.take(&name);
+            self.pushed_out += 1;
         }
         while ALL_MAX <= self.by_name.len()
             && let Some((_, name)) = self.by_end.first().cloned()
         {
             self.take(&name);
+            self.pushed_out += 1;
         }
         self.load(name, resource);
         self.mark(name);
@@ -117,6 +121,11 @@ impl Table {
         ends.filter_map(|(_, name)| Some((name, self.by_name.get(name)?)))
     }
 
+    /// How many were forgotten for lack of room since the last call.
+    pub(super) fn take_pushed_out(&mut self) -> u64 {
+        std::mem::take(&mut self.pushed_out)
+    }
+
     /// Takes some names of what the store does not know yet, at most `max`.
     pub(super) fn take_unsaved(&mut self, max: usize) -> Vec<Arc<str>> {
         std::iter::from_fn(|| self.unsaved.pop_first()).take(max).collect()
@@ -162,6 +171,7 @@ mod tests {
         assert!(table.get("files/of-another").is_some());
         assert_eq!(table.held(Some(1)).count(), PER_USER_MAX);
         assert!(table.get("files/2").is_none() && table.get("files/3").is_some());
+        assert_eq!((table.take_pushed_out(), table.take_pushed_out()), (3, 0));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use fake_upstream::{Answer, When};
 use serde_json::{Value, json};
 
 use super::{another, close, keeping, small_file, spread};
-use crate::support::Client;
+use crate::support::{Client, Setup};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_holds_everything_of_the_caller_and_nothing_of_others_page_by_page() {
@@ -102,4 +102,32 @@ fn names(items: &[Value]) -> Vec<String> {
         items.iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect();
     names.sort();
     names
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_of_openais_dialect_hold_the_callers_own_too() {
+    let gateway = Setup::default().start().await;
+    let answer = |body: &Value| Answer::json(200, body.to_string());
+    let batch = |number: usize| json!({"id": format!("batch_{number}"), "object": "batch"});
+    for number in 1..=3 {
+        let made = When::any().method("POST").path_contains("/batches").times(1);
+        gateway.upstream.on(made, answer(&batch(number)));
+        let client = gateway.openai();
+        let reply = client.post("/v1/batches", &json!({"input_file_id": "files/x"})).await;
+        assert_eq!(reply.json()["id"], format!("batch_{number}"));
+    }
+    let listed: Vec<Value> = (1..=9).map(batch).collect();
+    let page = json!({"object": "list", "data": listed, "has_more": false});
+    gateway.upstream.on(When::any().method("GET").path_contains("/batches"), answer(&page));
+
+    let own = gateway.openai().get("/v1/batches").await.json();
+    let mut ids: Vec<&str> =
+        own["data"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!((ids, &own["has_more"]), (vec!["batch_1", "batch_2", "batch_3"], &json!(false)));
+    let bob = another(&gateway, "bob").await;
+    let nothing = bob.get("/v1beta/openai/batches").await.json();
+    assert_eq!((&nothing["object"], &nothing["data"]), (&json!("list"), &json!([])));
+    gateway.close().await;
 }
