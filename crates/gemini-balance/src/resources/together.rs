@@ -1,16 +1,19 @@
-//! Where a user key has made its last file, cache or store.
+//! Where a user key has made its last file, cache, store or interaction.
 //!
 //! Things of different projects cannot be used in one request, and files that are brought one after
-//! the other are mostly meant for one. So they go to the same project for a while, if it is free.
+//! the other, or into a conversation, are mostly meant for one. So they go to the project of what was
+//! made last, for a while, if it is free.
 
 use std::collections::HashMap;
 
 use keypool::Kin;
 use parking_lot::Mutex;
 
-/// The kinds that are used together in requests. Interactions are left out: they are the requests,
-/// and all keys should serve them.
+/// The kinds that are made where something was made before.
 const KINDS: [&str; 3] = ["files", "cachedContents", "fileSearchStores"];
+/// The kind that these are made beside. It is not kept together itself: interactions are the
+/// requests, and all keys should serve them.
+const CONVERSATIONS: &str = "interactions";
 
 /// The last place of each user key.
 #[derive(Debug, Default)]
@@ -26,7 +29,8 @@ struct Last {
 impl Together {
     /// Something of this name or kind was made, or begun.
     pub(super) fn note(&self, name: &str, user: i64, kin: &Kin, now_ms: u64) {
-        if is_kept_together(name) {
+        let is_conversation = kind_of(name) == CONVERSATIONS;
+        if is_conversation || KINDS.contains(&kind_of(name)) {
             self.0.lock().insert(user, Last { kin: kin.clone(), at_ms: now_ms });
         }
     }
@@ -39,7 +43,7 @@ impl Together {
         now_ms: u64,
         together_ms: u64,
     ) -> Option<Kin> {
-        if !is_kept_together(kind) {
+        if !KINDS.contains(&kind) {
             return None;
         }
         let places = self.0.lock();
@@ -53,8 +57,8 @@ impl Together {
     }
 }
 
-fn is_kept_together(name: &str) -> bool {
-    name.split('/').next().is_some_and(|kind| KINDS.contains(&kind))
+fn kind_of(name: &str) -> &str {
+    name.split('/').next().unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -69,10 +73,12 @@ mod tests {
         let kin = Kin { key: KeyId(1), project: None };
         together.note("files/a", 7, &kin, 1_000);
         together.note("interactions/i", 8, &kin, 1_000);
+        together.note("batches/b", 9, &kin, 1_000);
 
-        assert_eq!(together.preferred("cachedContents", 7, 1_999, 1_000), Some(kin));
+        assert_eq!(together.preferred("cachedContents", 7, 1_999, 1_000), Some(kin.clone()));
+        assert_eq!(together.preferred("files", 8, 1_000, 1_000), Some(kin));
         assert_eq!(together.preferred("interactions", 7, 1_000, 1_000), None);
-        assert_eq!(together.preferred("files", 8, 1_000, 1_000), None);
+        assert_eq!(together.preferred("files", 9, 1_000, 1_000), None);
         assert_eq!(together.preferred("files", 7, 2_000, 1_000), None);
         assert_eq!(together.preferred("files", 7, 1_000, 0), None);
         together.prune(2_000, 1_000);

@@ -243,6 +243,14 @@ async fn what_is_brought_one_after_the_other_can_be_used_together() {
     let asked = about(&[&one["uri"], &two["uri"]], Some(&cache["name"]));
     made(&client, &generate(), &asked).await;
 
+    // What is brought into a conversation is made where that is.
+    let turn = json!({"model": "m", "input": "hello"});
+    let begun = made(&client, "/v1beta/interactions", &turn).await;
+    let three = small_file(&gateway, &client).await;
+    let input = json!([{"type": "document", "uri": three["uri"]}]);
+    let turn = json!({"model": "m", "input": input, "previous_interaction_id": begun["id"]});
+    made(&client, "/v1beta/interactions", &turn).await;
+
     // A project that rests is no reason to refuse a file.
     let (_, key) = gateway.upstream.kept().remove(0);
     gateway.app().pool.disable(gateway.id_of(&key));
