@@ -70,6 +70,10 @@ class Upstream:
         request["body"] = json.loads(request["body"]) if request["body"] else None
         return request
 
+    def strays(self):
+        """Who named what another project keeps."""
+        return call("GET", f"{self.url}/__fake/strays")[1]
+
     def forget(self):
         call("DELETE", f"{self.url}/__fake/rules")
         call("DELETE", f"{self.url}/__fake/seen")
@@ -126,7 +130,7 @@ class Stage:
             return cls(Gateway(url.rstrip("/"), os.environ["GATEWAY_USER_KEY"]), upstream)
 
         upstream_port = free_port()
-        upstream = Program(folder, os.environ["FAKE_UPSTREAM_BIN"], ["--listen", f"127.0.0.1:{upstream_port}"], {})
+        upstream = Program(folder, os.environ["FAKE_UPSTREAM_BIN"], ["--listen", f"127.0.0.1:{upstream_port}", "--resources"], {})
         stage = cls(Gateway(""), Upstream(f"http://127.0.0.1:{upstream_port}"), [upstream])
         try:
             upstream.wait_until_ready(f"{stage.upstream.url}/__fake/state")

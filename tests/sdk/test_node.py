@@ -12,7 +12,7 @@ NODE_MAJOR_MIN = 20
 RUN_WAIT_SECONDS = 120
 
 
-@pytest.mark.parametrize("name", ["genai", "openai"])
+@pytest.mark.parametrize("name", ["genai", "resources", "openai"])
 def test_the_javascript_sdk_works(name, stage):
     node = usable_node()
     places = {

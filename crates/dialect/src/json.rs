@@ -339,7 +339,7 @@ impl Scanner {
         match place {
             Place::List => found(Find::ListOpened),
             Place::Choice => found(Find::Choice),
-            Place::Document | Place::Inner | Place::Choices => {}
+            Place::Document | Place::Inner | Place::File | Place::Choices => {}
             Place::Usage | Place::Details | Place::Feedback => {}
         }
         self.places.push(place);

@@ -7,7 +7,8 @@
 //!
 //! In reading order: [`path`] finds out what is asked, [`request`] peeks into the body, [`rewrite()`]
 //! splices into it, [`tap`] watches the answer go by, [`failure`] understands a refusal, and
-//! [`error`] speaks for the gateway itself.
+//! [`error`] speaks for the gateway itself; [`resource`] knows what belongs to the project that made
+//! it.
 
 pub mod error;
 pub mod failure;
@@ -15,6 +16,7 @@ mod json;
 mod members;
 pub mod path;
 pub mod request;
+pub mod resource;
 pub mod rewrite;
 mod segment;
 mod sse;
@@ -26,6 +28,7 @@ pub use error::ErrorBody;
 pub use failure::{Failure, FailureKind, redact_keys};
 pub use path::{Asker, Op, PathError, Target, resolve};
 pub use request::{BadBody, Peek, peek};
+pub use resource::Made;
 pub use rewrite::{Rewrite, rewrite};
 pub use tap::{Seen, Shape, Tap};
 pub use usage::Usage;

@@ -11,6 +11,7 @@ use record::Record;
 
 use crate::failure::Failure;
 use crate::json::{self, Gap};
+use crate::resource::Made;
 use crate::sse::{self, Piece};
 use crate::usage::Usage;
 use crate::{Dialect, ErrorBody};
@@ -47,6 +48,8 @@ pub struct Seen {
     pub at_boundary: bool,
     /// The JSON document, or the JSON array, is closed. Never true of an event stream.
     pub is_complete: bool,
+    /// What the answer says of the resource that it tells of, if the tap was asked to note it.
+    pub made: Made,
 }
 
 /// The watcher; see the module.
@@ -105,6 +108,13 @@ impl Tap {
             event: Event::default(),
             record: Record::new(shape),
         }
+    }
+
+    /// Notes what the answer says of a resource.
+    #[must_use]
+    pub fn noting_resource(mut self) -> Self {
+        self.record.is_noting = true;
+        self
     }
 
     /// Looks at the next bytes of the body, after decompression if there was any.

@@ -26,6 +26,11 @@ fn kept_bodies_change_only_where_asked() {
 }
 
 #[test]
+fn kept_bodies_hide_no_name() {
+    check("resource", laws::resource::holds);
+}
+
+#[test]
 fn kept_answers_are_seen_the_same_however_cut() {
     check("tap", laws::tap::holds);
 }

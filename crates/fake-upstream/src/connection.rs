@@ -87,6 +87,9 @@ impl Connection {
         if let Some(answer) = reply::obstacle(call) {
             return Arc::new(reply::scripted(&answer, call, settings));
         }
+        if let Some(steps) = shared.kept.answer(call) {
+            return Arc::new(reply::complete(steps, call));
+        }
         if let Some(recent) = self.recent.as_ref().filter(|recent| recent.answers(call)) {
             return Arc::clone(&recent.plan);
         }

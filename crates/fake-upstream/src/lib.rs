@@ -47,12 +47,19 @@
 //! | `-stall` | nothing is ever answered |
 //! | `-slow` | the first byte after 2 s, 500 ms between events |
 //!
+//! # What is kept for a project
+//!
+//! After [`Upstream::keep_resources`] files (with the resumable protocol), cached contents, batches,
+//! operations, interactions and every other kind are kept, each for the project of the key that made
+//! it: what follows `-in-` in the key, else the key itself. [`Upstream::strays`] tells who named what
+//! another project keeps.
+//!
 //! # Control from other processes
 //!
 //! `POST /__fake/rules` takes one rule or a list of rules as JSON
 //! (`{"when":{"key":"a"},"answer":{"refusal":"key_invalid"}}`), `DELETE /__fake/rules` forgets
-//! them, `GET /__fake/seen` lists what was seen (`DELETE` empties the list), `GET /__fake/state`
-//! counts. None of these needs a credential or is recorded.
+//! them, `GET /__fake/seen` lists what was seen (`DELETE` empties the list), `GET /__fake/strays`
+//! tells who named what another project keeps, `GET /__fake/state` counts. None of these needs a credential or is recorded.
 
 mod answer;
 mod call;
@@ -62,6 +69,7 @@ mod events;
 mod faults;
 mod gemini;
 mod http;
+mod kept;
 mod openai;
 mod options;
 mod plan;

@@ -34,6 +34,9 @@ struct Arguments {
     /// Refuse unknown fields as Google does.
     #[arg(long)]
     strict: bool,
+    /// Keep files and other resources, each for the project of its key.
+    #[arg(long)]
+    resources: bool,
     /// Print nothing.
     #[arg(long)]
     quiet: bool,
@@ -61,6 +64,9 @@ async fn main() -> anyhow::Result<()> {
     let upstream = Upstream::start_with(arguments.listen, settings)
         .await
         .with_context(|| format!("cannot listen on {}", arguments.listen))?;
+    if arguments.resources {
+        upstream.keep_resources();
+    }
     for rule in rules {
         upstream.on(rule.when, rule.answer);
     }

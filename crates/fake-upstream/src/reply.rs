@@ -20,6 +20,12 @@ pub(crate) fn obstacle(call: &Call<'_>) -> Option<Answer> {
     refusal_of_credentials(call).map(Answer::Refusal).or_else(|| by_name(call.key()?))
 }
 
+/// The plan of complete steps.
+pub(crate) fn complete(mut steps: Vec<Step>, call: &Call<'_>) -> Plan {
+    plan::frame(&mut steps);
+    planned(steps, call)
+}
+
 /// The plan of the ordinary answer.
 pub(crate) fn ordinary(call: &Call<'_>, settings: &Settings) -> Plan {
     planned(believable(call, settings, &settings.options), call)

@@ -18,6 +18,7 @@ use tokio::{
 use crate::{
     answer::Answer,
     connection,
+    kept::Kept,
     options::Options,
     record::{Records, Seen},
     script::{Rule, Rules, When},
@@ -58,6 +59,7 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) rules: Rules,
     pub(crate) records: Records,
+    pub(crate) kept: Kept,
 }
 
 impl Upstream {
@@ -88,7 +90,8 @@ impl Upstream {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let records = Records::new(settings.seen_max);
-        let shared = Arc::new(Shared { settings, rules: Rules::default(), records });
+        let shared =
+            Arc::new(Shared { settings, rules: Rules::default(), records, kept: Kept::default() });
         let (stop, stopped) = watch::channel(false);
         let mut listening = JoinSet::new();
         listening.spawn(listen(listener, Arc::clone(&shared), stopped));
@@ -109,6 +112,21 @@ impl Upstream {
     /// without one the answer is believable.
     pub fn on(&self, when: When, answer: impl Into<Answer>) {
         self.shared.rules.add(Rule { when, answer: answer.into() });
+    }
+
+    /// From here on resources are kept, each for the project of the key that made it.
+    pub fn keep_resources(&self) {
+        self.shared.kept.begin();
+    }
+
+    /// Who named what another project keeps; a sentence for each time.
+    pub fn strays(&self) -> Vec<String> {
+        self.shared.kept.strays()
+    }
+
+    /// The names of all resources that are kept, each with its project.
+    pub fn kept(&self) -> Vec<(String, String)> {
+        self.shared.kept.all()
     }
 
     /// Forgets all rules.

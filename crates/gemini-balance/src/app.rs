@@ -23,6 +23,7 @@ use crate::metrics::Metrics;
 use crate::password::PasswordGate;
 use crate::pool::{KeyPool, Prober};
 use crate::random::RequestIds;
+use crate::resources::Resources;
 use crate::sessions::Sessions;
 use crate::store::Store;
 use crate::tls::Tls;
@@ -44,6 +45,8 @@ pub struct App {
     pub user_keys: UserKeys,
     /// The service keys.
     pub pool: Arc<KeyPool>,
+    /// What the upstream keeps for one project.
+    pub resources: Arc<Resources>,
     /// Asks the upstream about one key.
     pub prober: Arc<Prober>,
     /// Places among the concurrent requests.

@@ -26,6 +26,7 @@ pub mod web;
 pub mod admission;
 pub mod app;
 pub mod pool;
+pub mod resources;
 pub mod service_keys;
 pub mod upstream;
 pub mod user_keys;

@@ -37,7 +37,7 @@ pub(crate) async fn route(
             path if web::is_lost(request.headers(), request.method(), path) => {
                 page(&app, request, Web::lost)
             }
-            _ => proxy::forward(worker, request).await,
+            _ => proxy::forward(worker, origin, request).await,
         },
     };
     if app.lifecycle.is_draining() {

@@ -34,6 +34,7 @@ use crate::password::PasswordGate;
 use crate::pool;
 use crate::pool::{KeyPool, Prober};
 use crate::random::{self, RequestIds};
+use crate::resources::{self, Resources, Rules};
 use crate::secret::Secret;
 use crate::sessions::Sessions;
 use crate::store::prune::Retention;
@@ -92,6 +93,9 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
     pool::load(&key_pool, &store, &vault).await?;
     let (tokens, life_ms) = (Tokens::new(vault.token_key()), config.admin.token_life_ms);
     let sessions = Sessions::load(store.clone(), tokens, life_ms, clock.wall_ms()).await?;
+    let rules =
+        Rules { is_shared: config.pool.share_resources, together_ms: config.pool.keep_together_ms };
+    let resources = Resources::load(&store, Arc::clone(&vault), clock.clone(), rules).await?;
     let background = TaskTracker::new();
     // Not among the tasks that the shutdown waits for: its idle connections end with the process.
     let prober = Upstream::new(&way_out, clock.clone(), TaskTracker::new());
@@ -105,6 +109,7 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
         body_budget: BodyBudget::new(config.limits.body_budget_bytes as u64),
         prober: Arc::new(Prober::new(prober, clock.clone())),
         pool: key_pool,
+        resources: Arc::new(resources),
         user_keys: UserKeys::load(store.clone(), Arc::clone(&vault)).await?,
         request_ids: RequestIds::seeded()?,
         connections: Arc::default(),
@@ -187,6 +192,8 @@ fn start_background(app: &Arc<App>, tasks: &TaskTracker) {
     let lifecycle = &app.lifecycle;
     tasks.spawn(pool::keep(Arc::clone(&app.pool), Arc::clone(&app.prober), lifecycle.clone()));
     tasks.spawn(pool::remember(Arc::clone(&app.pool), app.store.clone(), lifecycle.clone()));
+    let resources = Arc::clone(&app.resources);
+    tasks.spawn(resources::remember(resources, app.store.clone(), lifecycle.clone()));
     tasks.spawn(prune(Arc::clone(app)));
     if let Some(tls) = &app.tls {
         tasks.spawn(tls::watch(Arc::clone(tls), lifecycle.clone()));

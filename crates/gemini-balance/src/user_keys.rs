@@ -77,6 +77,14 @@ impl UserKeys {
         (key.is_enabled && is_live).then(|| Arc::clone(key))
     }
 
+    /// The key of this row, if it may come in at `wall_ms`.
+    pub fn live(&self, id: i64, wall_ms: i64) -> Option<Arc<UserKey>> {
+        let keys = self.by_hash.load();
+        let key = keys.values().find(|key| key.id == id)?;
+        let is_live = key.expires_at_ms.is_none_or(|end| wall_ms < end);
+        (key.is_enabled && is_live).then(|| Arc::clone(key))
+    }
+
     /// The row behind a full key, as the predecessor's scripts name keys.
     pub fn id_of(&self, credential: &str) -> Option<i64> {
         let hash = self.vault.hash_user_key(credential);

@@ -6,7 +6,7 @@
 
 use crate::bucket::Bucket;
 use crate::budget::Owner;
-use crate::key::{Key, KeyId};
+use crate::key::{Key, KeyId, Kin};
 use crate::order::Rank;
 use crate::policy::Policy;
 use crate::roster::Roster;
@@ -84,6 +84,57 @@ pub(crate) fn particular(
         true => Ok(()),
         false => Err(Refusal::Busy { until: None }),
     }
+}
+
+/// The best key for a model, that was not tried, among those that see what one of them has made.
+pub(crate) fn kindred(
+    roster: &Roster,
+    policy: &Policy,
+    kin: &Kin,
+    model: &str,
+    tried: &[KeyId],
+) -> Result<KeyId, Refusal> {
+    let members = usable_kin(roster, kin);
+    let is_ready = |id: &KeyId| is_ready(roster, *id, model);
+    let has_free_slot =
+        |id: &KeyId| roster.keys().get(id).is_some_and(|key| policy.has_free_slot(key.leases));
+    let ready = || members.iter().filter(|id| is_ready(id));
+    let rank = |id: &&KeyId| {
+        roster.keys().get(*id).map(|key| (key.tier, key.leases, key.last_used, key.position))
+    };
+    let free = ready().filter(|id| !tried.contains(id) && has_free_slot(id));
+    if let Some(id) = free.min_by_key(rank) {
+        return Ok(*id);
+    }
+    if members.is_empty() {
+        return Err(Refusal::NoUsableKey);
+    }
+    if ready().any(|id| !tried.contains(id)) {
+        return Err(Refusal::Busy { until: kin_return(roster, kin, model, tried) });
+    }
+    if ready().next().is_some() {
+        return Err(Refusal::Exhausted { until: kin_return(roster, kin, model, tried) });
+    }
+    match kin_return(roster, kin, model, &[]) {
+        Some(until) => Err(Refusal::Resting { until }),
+        None => Err(Refusal::NotEntitled),
+    }
+}
+
+/// When the first usable key of a kin that was not tried returns to a model.
+pub(crate) fn kin_return(roster: &Roster, kin: &Kin, model: &str, tried: &[KeyId]) -> Option<Time> {
+    let resting = usable_kin(roster, kin)
+        .into_iter()
+        .filter(|id| !tried.contains(id) && !is_ready(roster, *id, model));
+    resting.filter_map(|id| return_of(roster, id, &roster.owner(id)?, model)).min()
+}
+
+fn usable_kin(roster: &Roster, kin: &Kin) -> Vec<KeyId> {
+    let label = || Some(Owner::Project(kin.project.clone()?));
+    let Some(owner) = roster.owner(kin.key).or_else(label) else { return Vec::new() };
+    let mut members = roster.members(&owner);
+    members.retain(|id| roster.keys().get(id).is_some_and(Key::is_usable));
+    members
 }
 
 /// A usable key of a budget that may use the model.

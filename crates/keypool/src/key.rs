@@ -13,6 +13,15 @@ const REASON_CHARS_MAX: usize = 500;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(pub u64);
 
+/// The keys that see what one of them has made: that one, and all others of its project.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Kin {
+    /// The key that made it; while it is there, its project counts, whatever that is by then.
+    pub key: KeyId,
+    /// The label it had then, which tells its kin when it is gone.
+    pub project: Option<Arc<str>>,
+}
+
 /// What the upstream thinks of a key.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Standing {

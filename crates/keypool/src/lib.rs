@@ -49,7 +49,8 @@
 //! # Choosing
 //!
 //! Lowest tier, then fewest leases out, then never used (in the order the keys came), then least recently
-//! used. [`Refusal`] says why there is no key and when the first one truly returns.
+//! used. [`Refusal`] says why there is no key and when the first one truly returns. A request for something that
+//! one key has made is served by that key and those of its project alone, its [`Kin`].
 //!
 //! # What always holds
 //!
@@ -89,7 +90,7 @@ mod view;
 pub use crate::budget::{BucketRecord, BucketState, BudgetRecord, NoCredit, Scope};
 pub use crate::change::Change;
 pub use crate::choice::Refusal;
-pub use crate::key::{KeyId, KeyRecord, ProbePlan, Standing};
+pub use crate::key::{KeyId, KeyRecord, Kin, ProbePlan, Standing};
 pub use crate::lease::LeaseId;
 pub use crate::policy::Policy;
 pub use crate::pool::Pool;

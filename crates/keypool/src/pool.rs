@@ -9,7 +9,7 @@ use crate::bucket::Bucket;
 use crate::budget::{BucketState, BudgetRecord, NoCredit, Owner};
 use crate::change::{self, Change, Subject};
 use crate::choice::{self, Refusal};
-use crate::key::{Key, KeyId, KeyRecord, ProbePlan, Standing};
+use crate::key::{Key, KeyId, KeyRecord, Kin, ProbePlan, Standing};
 use crate::lease::{Lease, LeaseId, Leases};
 use crate::policy::{self, Policy};
 use crate::probe::{Probe, ProbeOutcome, ProbePurpose, Target};
@@ -157,6 +157,42 @@ impl Pool {
         let now = self.advance(now);
         choice::particular(&self.roster, &self.policy, id, model)?;
         Ok(self.lend(id, model, now))
+    }
+
+    /// Lends the best key for a model that was not tried, of one kin alone; see [`Pool::lease`]. It costs a step
+    /// per key of the project.
+    ///
+    /// # Errors
+    /// As for any lease, with the times of this kin; without a usable key in it there is none.
+    pub fn lease_kin(
+        &mut self,
+        kin: &Kin,
+        model: &str,
+        tried: &[KeyId],
+        now: Time,
+    ) -> Result<LeaseId, Refusal> {
+        let now = self.advance(now);
+        let id = choice::kindred(&self.roster, &self.policy, kin, model, tried)?;
+        Ok(self.lend(id, model, now))
+    }
+
+    /// As [`Pool::next_return`], of one kin alone.
+    pub fn next_return_of_kin(
+        &mut self,
+        kin: &Kin,
+        model: &str,
+        tried: &[KeyId],
+        now: Time,
+    ) -> Option<Time> {
+        self.advance(now);
+        let at = choice::kin_return(&self.roster, kin, model, tried)?;
+        Some(Time::from_millis(at.as_millis().saturating_sub(self.policy.proving_ms_max())))
+    }
+
+    /// The kin of a key that is there.
+    pub fn kin(&self, id: KeyId) -> Option<Kin> {
+        let project = self.roster.keys().get(&id)?.project.clone();
+        Some(Kin { key: id, project })
     }
 
     /// Ends a lease with what it has taught, in the upstream's words; false if it had ended before, and then

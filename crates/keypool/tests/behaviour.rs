@@ -417,6 +417,44 @@ fn a_key_that_changes_its_project_leaves_its_budget_behind() {
     assert_eq!(pool.budgets(NOW), []);
 }
 
+#[test]
+fn what_a_key_has_made_is_served_by_its_project_alone() {
+    let mut pool = pool(4);
+    pool.assign(KeyId(1), Some("north"), 0, NOW);
+    pool.assign(KeyId(2), Some("north"), 0, NOW);
+    let north = pool.kin(KeyId(1)).unwrap();
+    let lone = pool.kin(KeyId(3)).unwrap();
+    let key = |lease: Result<LeaseId, Refusal>| lease.map(|lease| lease.key.0);
+
+    assert_eq!(key(pool.lease_kin(&north, "flash", &[], NOW)), Ok(1));
+    assert_eq!(key(pool.lease_kin(&north, "flash", &[], NOW)), Ok(2));
+    assert_eq!(key(pool.lease_kin(&north, "flash", &[KeyId(1)], NOW)), Ok(2));
+    assert_eq!(key(pool.lease_kin(&lone, "flash", &[], NOW)), Ok(3));
+    let tried = pool.lease_kin(&lone, "flash", &[KeyId(3)], NOW);
+    assert_eq!(tried, Err(Refusal::Exhausted { until: None }));
+    pool.remove(KeyId(1));
+    assert_eq!(key(pool.lease_kin(&north, "flash", &[], NOW)), Ok(2), "its label is remembered");
+    pool.remove(KeyId(3));
+    assert_eq!(pool.lease_kin(&lone, "flash", &[], NOW), Err(Refusal::NoUsableKey));
+}
+
+#[test]
+fn a_kin_that_rests_says_when_it_returns_and_no_other_key_takes_its_place() {
+    let mut pool = pool(2);
+    let kin = pool.kin(KeyId(1)).unwrap();
+    fail(&mut pool, 1, "flash", Verdict::Cooling { wait_ms: 40_000 }, NOW);
+
+    let until = NOW.plus_millis(40_000);
+    let refused = pool.lease_kin(&kin, "flash", &[], NOW);
+
+    assert_eq!(refused, Err(Refusal::Resting { until }));
+    assert_eq!(pool.next_return_of_kin(&kin, "flash", &[], NOW), Some(until));
+    assert_eq!(pool.lease_kin(&kin, "pro", &[], NOW).map(|lease| lease.key), Ok(KeyId(1)));
+    assert!(pool.lease_kin(&kin, "flash", &[], until).is_ok());
+    pool.disable(KeyId(1), until);
+    assert_eq!(pool.lease_kin(&kin, "flash", &[], until), Err(Refusal::NoUsableKey));
+}
+
 fn pool(keys: u64) -> Pool {
     pool_with(keys, Policy::default())
 }

@@ -23,9 +23,15 @@ struct Environment {
 const ENVIRONMENTS: &[Environment] = &[
     Environment {
         name: "genai3",
-        tests: &["test_genai.py", "test_openai.py", "test_shared_paths.py", "test_node.py"],
+        tests: &[
+            "test_genai.py",
+            "test_resources.py",
+            "test_openai.py",
+            "test_shared_paths.py",
+            "test_node.py",
+        ],
     },
-    Environment { name: "genai2", tests: &["test_genai.py"] },
+    Environment { name: "genai2", tests: &["test_genai.py", "test_resources.py"] },
 ];
 
 /// Installs what is missing and runs the tests against the programs of the development profile.

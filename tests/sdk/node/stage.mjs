@@ -33,3 +33,8 @@ export function refusal(code, status, message) {
   const body = JSON.stringify({ error: { code, message, status } });
   return { status: { code, headers: [["content-type", "application/json"]], body } };
 }
+
+/** Who named what another project keeps. */
+export async function strays() {
+  return (await fetch(`${UPSTREAM_URL}/__fake/strays`)).json();
+}

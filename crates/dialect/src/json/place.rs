@@ -17,6 +17,12 @@ pub(crate) enum Want {
     Message,
     /// `code` at the top, likewise.
     Code,
+    /// The `name` of a resource, at the top or inside its `file`.
+    Name,
+    /// The `id` of a resource, at the top or inside an `interaction`.
+    Id,
+    /// When a resource ends, likewise.
+    Expires,
 }
 
 impl Want {
@@ -24,7 +30,8 @@ impl Want {
         match self {
             Self::Error => 64 * 1024,
             Self::Message => 4 * 1024,
-            Self::Finish | Self::BlockReason | Self::Type | Self::Code => 64,
+            Self::Name | Self::Id => 1024,
+            Self::Finish | Self::BlockReason | Self::Type | Self::Code | Self::Expires => 64,
         }
     }
 }
@@ -37,6 +44,8 @@ pub(super) enum Place {
     Document,
     /// The `response` or `interaction` inside an event.
     Inner,
+    /// The `file` that an upload has made.
+    File,
     Choices,
     Choice,
     Usage,
@@ -49,7 +58,7 @@ impl Place {
     pub(super) fn is_list(self) -> bool {
         match self {
             Self::List | Self::Choices => true,
-            Self::Document | Self::Inner | Self::Choice => false,
+            Self::Document | Self::Inner | Self::File | Self::Choice => false,
             Self::Usage | Self::Details | Self::Feedback => false,
         }
     }
@@ -64,7 +73,7 @@ impl Place {
         match self {
             Self::List => Role::Enter(Self::Document),
             Self::Choices => Role::Enter(Self::Choice),
-            Self::Document | Self::Inner | Self::Choice => Role::Skip,
+            Self::Document | Self::Inner | Self::File | Self::Choice => Role::Skip,
             Self::Usage | Self::Details | Self::Feedback => Role::Skip,
         }
     }
@@ -77,14 +86,21 @@ impl Place {
                 b"type" | b"event_type" => Role::Keep(Want::Type),
                 b"message" => Role::Keep(Want::Message),
                 b"code" => Role::Keep(Want::Code),
+                b"name" => Role::Keep(Want::Name),
+                b"file" => Role::Enter(Self::File),
                 _ => Self::Inner.member(key),
+            },
+            Self::File => match key {
+                b"name" => Role::Keep(Want::Name),
+                _ => expiry(key),
             },
             Self::Inner => match key {
                 b"usage" | b"usageMetadata" | b"usage_metadata" => Role::Enter(Self::Usage),
                 b"error" => Role::Keep(Want::Error),
+                b"id" => Role::Keep(Want::Id),
                 b"candidates" | b"choices" => Role::Enter(Self::Choices),
                 b"promptFeedback" | b"prompt_feedback" => Role::Enter(Self::Feedback),
-                _ => Role::Skip,
+                _ => expiry(key),
             },
             Self::Choice => match key {
                 b"finishReason" | b"finish_reason" => Role::Keep(Want::Finish),
@@ -104,6 +120,16 @@ impl Place {
             Self::Details => Count::named(key).map_or(Role::Skip, Role::Count),
             Self::List | Self::Choices => Role::Skip,
         }
+    }
+}
+
+/// When a resource ends, however it is called.
+fn expiry(key: &[u8]) -> Role {
+    match key {
+        b"expireTime" | b"expire_time" | b"expirationTime" | b"expiration_time" => {
+            Role::Keep(Want::Expires)
+        }
+        _ => Role::Skip,
     }
 }
 

@@ -17,6 +17,8 @@ pub(super) struct Record {
     pub(super) is_bare: bool,
     /// A document of the current event is whole.
     pub(super) is_whole: bool,
+    /// What is said about a resource is kept.
+    pub(super) is_noting: bool,
     document: Document,
 }
 
@@ -41,6 +43,7 @@ impl Record {
             is_list: false,
             is_bare: false,
             is_whole: false,
+            is_noting: false,
             document: Document::default(),
         }
     }
@@ -98,6 +101,10 @@ impl Record {
             },
             Want::Message => document.message = Some(raw.to_vec()),
             Want::Code => document.code = Some(raw.to_vec()),
+            Want::Name | Want::Id | Want::Expires if !self.is_noting => {}
+            Want::Name => note(&mut self.seen.made.name, raw),
+            Want::Id => note(&mut self.seen.made.id, raw),
+            Want::Expires => note(&mut self.seen.made.expires, raw),
         }
     }
 
@@ -156,6 +163,13 @@ impl Record {
         self.is_list = false;
         self.is_bare = false;
         self.is_whole = false;
+    }
+}
+
+/// Keeps the first string that is said of something: what comes later is of what lies within.
+fn note(kept: &mut Option<String>, raw: &[u8]) {
+    if kept.is_none() {
+        *kept = serde_json::from_slice(raw).ok();
     }
 }
 

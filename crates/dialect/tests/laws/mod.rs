@@ -8,5 +8,6 @@ mod object;
 pub mod path;
 mod pieces;
 pub mod request;
+pub mod resource;
 pub mod tap;
 pub mod usage_filter;

@@ -148,6 +148,8 @@ pub struct Limits {
     pub body_bytes_max: usize,
     /// All request bodies held at once.
     pub body_budget_bytes: usize,
+    /// Largest piece of an upload, which goes through without being held.
+    pub upload_bytes_max: u64,
     /// Requests at once, from admission to the last byte.
     pub concurrent_requests_max: usize,
     /// Longest wait for a place among them.
@@ -181,6 +183,10 @@ pub struct Pool {
     pub lease_idle_ms_max: u64,
     /// Requests at once on one key; 0 = no limit.
     pub key_concurrency_max: u32,
+    /// How long what a user key makes goes to the same project; 0 = it does not.
+    pub keep_together_ms: u64,
+    /// Whether all user keys see the files and other resources that each of them has made.
+    pub share_resources: bool,
 }
 
 /// Where data lies and how long it is kept.

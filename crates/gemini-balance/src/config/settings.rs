@@ -280,6 +280,12 @@ fn limits(reader: &mut Reader<'_>) -> Limits {
             "is smaller than BODY_LIMIT_MB, so the largest body could never come in; raise it",
         );
     }
+    let upload_bytes_max = megabytes(
+        reader,
+        &["UPLOAD_LIMIT_MB"],
+        2_048,
+        "Largest piece of an upload to `/upload/…`, in MiB. It goes through without being held.",
+    );
     Limits {
         request_timeout_ms,
         attempt_timeout_ms: match attempt_timeout_ms {
@@ -325,6 +331,7 @@ fn limits(reader: &mut Reader<'_>) -> Limits {
         ),
         body_bytes_max,
         body_budget_bytes,
+        upload_bytes_max: upload_bytes_max as u64,
         concurrent_requests_max: reader.count(
             &["MAX_CONCURRENT_REQUESTS"],
             10_000,
@@ -426,6 +433,20 @@ fn pool(reader: &mut Reader<'_>) -> Pool {
             0,
             0..=100_000,
             "Requests at once on one key; `0` means any number.",
+        ),
+        keep_together_ms: reader.seconds(
+            &["KEEP_TOGETHER_SECONDS"],
+            300 * SECOND_MS,
+            0..=DAY_MS,
+            "Files, caches and stores that a user key makes within this time go to the same project \
+             where possible, since those of different projects cannot be used in one request. `0` \
+             spreads them over all keys.",
+        ),
+        share_resources: reader.flag(
+            &["SHARE_RESOURCES"],
+            false,
+            "All user keys see the files, caches, batches, interactions and stores that each of them \
+             has made. Otherwise they are for the user key alone that made them.",
         ),
     }
 }

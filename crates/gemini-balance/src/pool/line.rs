@@ -6,14 +6,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use keypool::KeyId;
+use keypool::{KeyId, Kin};
 use tokio::sync::oneshot;
 
 use super::{KeyPool, Lease};
 
 /// Most requests that may wait at once; a further one is refused at once.
 const LINE_MAX: usize = 10_000;
-/// How many waiters of one model are asked in a row whether a key they have not tried is free.
+/// How many waiters of one model are asked in a row whether a key that they may use is free.
 const ASKED_MAX: usize = 64;
 
 /// Everyone who waits for a key.
@@ -27,6 +27,8 @@ pub(super) struct Line {
 #[derive(Debug)]
 struct Waiter {
     ticket: u64,
+    /// Whose keys alone will do, if any other will not.
+    kin: Option<Kin>,
     tried: Vec<KeyId>,
     sender: oneshot::Sender<Lease>,
 }
@@ -54,7 +56,12 @@ impl Drop for Place<'_> {
 
 impl Line {
     /// Joins the line, unless it is full.
-    pub(super) fn join(&mut self, model: &str, tried: &[KeyId]) -> Option<Waiting> {
+    pub(super) fn join(
+        &mut self,
+        kin: Option<&Kin>,
+        model: &str,
+        tried: &[KeyId],
+    ) -> Option<Waiting> {
         if self.len >= LINE_MAX {
             return None;
         }
@@ -64,6 +71,7 @@ impl Line {
         self.len += 1;
         self.models.entry(model.to_owned()).or_default().push_back(Waiter {
             ticket,
+            kin: kin.cloned(),
             tried: tried.to_vec(),
             sender,
         });
@@ -87,7 +95,7 @@ impl Line {
     /// Hands out leases from the front of each model's line for as long as `lease` has any.
     pub(super) fn serve(
         &mut self,
-        mut lease: impl FnMut(&str, &[KeyId]) -> Option<Lease>,
+        mut lease: impl FnMut(Option<&Kin>, &str, &[KeyId]) -> Option<Lease>,
     ) -> Vec<(oneshot::Sender<Lease>, Lease)> {
         let mut served = Vec::new();
         for (model, waiters) in &mut self.models {
@@ -96,15 +104,15 @@ impl Line {
                 let Some(waiter) = waiters.get(index) else {
                     break;
                 };
-                match lease(model, &waiter.tried) {
+                match lease(waiter.kin.as_ref(), model, &waiter.tried) {
                     Some(lease) => {
                         let Some(waiter) = waiters.remove(index) else {
                             break;
                         };
                         served.push((waiter.sender, lease));
                     }
-                    // Nothing is free for one who has tried nothing: nothing is free at all.
-                    None if waiter.tried.is_empty() => break,
+                    // Nothing is free for one who would take any: nothing is free at all.
+                    None if waiter.tried.is_empty() && waiter.kin.is_none() => break,
                     None => index += 1,
                 }
             }

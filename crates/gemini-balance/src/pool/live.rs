@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keypool::{KeyId, LeaseId, Policy, Pool, Refusal, Time, Verdict};
+use keypool::{KeyId, Kin, LeaseId, Policy, Pool, Refusal, Time, Verdict};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
@@ -113,11 +113,38 @@ impl KeyPool {
         tried: &[KeyId],
         patience: Duration,
     ) -> Result<Lease, Refusal> {
+        self.lease_for(Want { kin: None, model, tried }, patience).await
+    }
+
+    /// As [`KeyPool::lease`], a key of this kin alone.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`], with the times of this kin.
+    ///
+    /// # Cancellation
+    ///
+    /// As of any lease.
+    pub async fn lease_kin(
+        self: &Arc<Self>,
+        kin: &Kin,
+        model: &str,
+        tried: &[KeyId],
+        patience: Duration,
+    ) -> Result<Lease, Refusal> {
+        self.lease_for(Want { kin: Some(kin), model, tried }, patience).await
+    }
+
+    async fn lease_for(
+        self: &Arc<Self>,
+        want: Want<'_>,
+        patience: Duration,
+    ) -> Result<Lease, Refusal> {
         let now = self.now();
         let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
         let waiting = {
             let mut state = self.state.lock();
-            let refusal = match state.pool.lease(model, tried, now) {
+            let refusal = match want.take(&mut state.pool, now) {
                 Ok(id) => {
                     let lease = self.guard(&mut state, id);
                     drop(state);
@@ -125,28 +152,27 @@ impl KeyPool {
                 }
                 Err(refusal) => refusal,
             };
-            let hope = hope(&mut state.pool, &refusal, model, tried, now);
+            let hope = want.hope(&mut state.pool, &refusal, now);
             let is_soon = |at: Time| patience_ms > 0 && at.millis_since(now) <= patience_ms;
             if !hope.is_some_and(is_soon) {
                 return Err(refusal);
             }
-            let Some(waiting) = state.line.join(model, tried) else {
+            let Some(waiting) = state.line.join(want.kin, want.model, want.tried) else {
                 return Err(refusal);
             };
             self.plan(&mut state);
             waiting
         };
-        self.wait_in_line(waiting, model, tried, patience).await
+        self.wait_in_line(waiting, want, patience).await
     }
 
     async fn wait_in_line(
         self: &Arc<Self>,
         waiting: Waiting,
-        model: &str,
-        tried: &[KeyId],
+        want: Want<'_>,
         patience: Duration,
     ) -> Result<Lease, Refusal> {
-        let _place = Place { pool: self, ticket: waiting.ticket, model };
+        let _place = Place { pool: self, ticket: waiting.ticket, model: want.model };
         // Bound to a name, so that a lease which arrives too late is given back before the lock
         // below is taken.
         let outcome = tokio::time::timeout(patience, waiting.lease).await;
@@ -156,12 +182,23 @@ impl KeyPool {
             Ok(Err(oneshot::error::RecvError { .. })) | Err(_) => {
                 let now = self.now();
                 let mut state = self.state.lock();
-                let id = state.pool.lease(model, tried, now)?;
+                let id = want.take(&mut state.pool, now)?;
                 let lease = self.guard(&mut state, id);
                 drop(state);
                 lease.ok_or(Refusal::NoUsableKey)
             }
         }
+    }
+
+    /// Whether whoever belongs to the one kin belongs to the other.
+    pub fn are_kindred(&self, one: &Kin, other: &Kin) -> bool {
+        let [one, other] = [one, other].map(|kin| self.kin(kin.key).unwrap_or_else(|| kin.clone()));
+        one.key == other.key || (one.project.is_some() && one.project == other.project)
+    }
+
+    /// The kin of a key that is there.
+    pub fn kin(&self, id: KeyId) -> Option<Kin> {
+        self.state.lock().pool.kin(id)
     }
 
     /// Leases this one key for `model`, or says why not; never waits.
@@ -227,8 +264,8 @@ impl KeyPool {
             return Vec::new();
         }
         let mut line = std::mem::take(&mut state.line);
-        let served = line.serve(|model, tried| {
-            let id = state.pool.lease(model, tried, now).ok()?;
+        let served = line.serve(|kin, model, tried| {
+            let id = Want { kin, model, tried }.take(&mut state.pool, now).ok()?;
             self.guard(state, id)
         });
         state.line = line;
@@ -261,19 +298,34 @@ impl KeyPool {
     }
 }
 
-/// When a request that was refused may be served after all, if it waits.
-fn hope(
-    pool: &mut Pool,
-    refusal: &Refusal,
-    model: &str,
-    tried: &[KeyId],
-    now: Time,
-) -> Option<Time> {
-    match refusal {
-        Refusal::NoUsableKey | Refusal::NotEntitled => None,
-        // A busy key may be given back at any moment.
-        Refusal::Busy { .. } => Some(now),
-        Refusal::Resting { .. } | Refusal::Exhausted { .. } => pool.next_return(model, tried, now),
+/// Which key a request may take.
+#[derive(Clone, Copy)]
+struct Want<'a> {
+    /// Whose keys alone will do, if any other will not.
+    kin: Option<&'a Kin>,
+    model: &'a str,
+    tried: &'a [KeyId],
+}
+
+impl Want<'_> {
+    fn take(self, pool: &mut Pool, now: Time) -> Result<LeaseId, Refusal> {
+        match self.kin {
+            Some(kin) => pool.lease_kin(kin, self.model, self.tried, now),
+            None => pool.lease(self.model, self.tried, now),
+        }
+    }
+
+    /// When a request that was refused may be served after all, if it waits.
+    fn hope(self, pool: &mut Pool, refusal: &Refusal, now: Time) -> Option<Time> {
+        match refusal {
+            Refusal::NoUsableKey | Refusal::NotEntitled => None,
+            // A busy key may be given back at any moment.
+            Refusal::Busy { .. } => Some(now),
+            Refusal::Resting { .. } | Refusal::Exhausted { .. } => match self.kin {
+                Some(kin) => pool.next_return_of_kin(kin, self.model, self.tried, now),
+                None => pool.next_return(self.model, self.tried, now),
+            },
+        }
     }
 }
 

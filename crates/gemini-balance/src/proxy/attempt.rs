@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
+use dialect::resource::Use;
 use dialect::{Failure, Shape, Tap};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, Response, StatusCode, response};
@@ -146,7 +147,7 @@ impl From<&SendError> for Fault {
             SendError::Connect(ConnectError::Tls(_)) => Self::Tls,
             SendError::Lost { .. } => Self::Lost,
             SendError::Protocol(_) | SendError::Framing(_) => Self::Protocol,
-            SendError::Target | SendError::Credential => Self::OwnRequest,
+            SendError::Target | SendError::Credential | SendError::Source(_) => Self::OwnRequest,
         }
     }
 }
@@ -194,6 +195,8 @@ async fn accept(app: &App, call: &Call, answer: Response<AnswerBody>) -> Outcome
     let Some(shape) = call.shape else {
         let shape = shape_of(&head.headers);
         let tap = shape.map(|shape| Tap::new(call.dialect, shape));
+        let is_telling = matches!(call.touched, Use::Makes { .. } | Use::Names { .. });
+        let tap = if is_telling { tap.map(Tap::noting_resource) } else { tap };
         let accepted = Accepted { head, body, held, shape, tap, is_whole: false };
         return Outcome::Accepted(Box::new(accepted));
     };
@@ -274,7 +277,8 @@ impl Refused {
     }
 }
 
-async fn refuse(answer: Response<AnswerBody>, wall_ms: i64) -> Outcome {
+/// Reads a refusal.
+pub(super) async fn refuse(answer: Response<AnswerBody>, wall_ms: i64) -> Outcome {
     let (head, body) = answer.into_parts();
     let read = http_body_util::Limited::new(body, REFUSAL_BYTES_MAX).collect();
     // A refusal is as clear without its body: what could not be read is left out.
@@ -310,14 +314,7 @@ pub(super) fn retry_after_ms(value: &http::HeaderValue, wall_ms: i64) -> Option<
 
 /// What an answer of an unknown call can be read as, by its own word.
 fn shape_of(headers: &HeaderMap) -> Option<Shape> {
-    let content_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    if content_type.starts_with("text/event-stream") {
-        Some(Shape::Sse)
-    } else if content_type.starts_with("application/json") {
-        Some(Shape::Json)
-    } else {
-        None
-    }
+    dialect::resource::shape(headers.get(CONTENT_TYPE)?.to_str().ok()?)
 }
 
 #[cfg(test)]

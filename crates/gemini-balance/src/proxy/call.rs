@@ -7,17 +7,22 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dialect::path::Target;
+use dialect::resource::Use;
 use dialect::{Dialect, Op, Rewrite, Shape};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
+use keypool::Kin;
 
 use crate::admission::Reservation;
 use crate::app::App;
 use crate::intake::RequestBody;
+use crate::origin::Origin;
 use crate::proxy::error::ProxyError;
 use crate::proxy::exchange::Exchange;
+use crate::proxy::pin::{self, Pinned};
 use crate::proxy::read_body::{BodyLimits, read_body};
+use crate::proxy::upload::{self, Begins};
 use crate::proxy::{caller, headers};
 use crate::random::RequestId;
 use crate::upstream::Outgoing;
@@ -26,11 +31,21 @@ use crate::upstream::Outgoing;
 const CLOUDFLARE_MODEL_PREFIX: &str = "google-ai-studio/";
 
 /// What stands for a model where a call has none, as for the list of models.
-const NO_MODEL: &str = "-";
+pub(super) const NO_MODEL: &str = "-";
 
 /// One admitted request as every attempt sends it.
 #[derive(Debug)]
 pub(super) struct Call {
+    /// The user key that calls.
+    pub(super) user: i64,
+    /// What it is to resources that one project keeps.
+    pub(super) touched: Use,
+    /// The keys that alone may serve it, if it names such a resource.
+    pub(super) pinned: Option<Pinned>,
+    /// The keys that serve it best, if they are free.
+    pub(super) preferred: Option<Kin>,
+    /// Where the address of an upload that it may begin will stand.
+    pub(super) begins: Option<Begins>,
     /// The request's name, for the log.
     pub(super) request_id: RequestId,
     pub(super) dialect: Dialect,
@@ -41,7 +56,7 @@ pub(super) struct Call {
     /// What every attempt sends, but for the credential.
     pub(super) outgoing: Outgoing,
     /// The memory of the body, needed only for as long as it may be sent once more.
-    _reservation: Reservation,
+    _reservation: Option<Reservation>,
     /// Whether the gateway asked for the usage event and must keep it from the caller.
     pub(super) is_usage_ours: bool,
 }
@@ -58,7 +73,7 @@ pub(super) struct Call {
 pub(super) async fn prepare(
     app: &App,
     exchange: &mut Exchange,
-    head: &Parts,
+    (head, origin): (&Parts, Origin),
     body: RequestBody,
     target: &Target,
 ) -> Result<Call, ProxyError> {
@@ -71,8 +86,12 @@ pub(super) async fn prepare(
         idle: Duration::from_millis(app.config.limits.body_idle_timeout_ms),
     };
     let (body, reservation) = read_body(head, body, limits, &app.body_budget).await?;
-    exchange.note_body(body.len());
+    exchange.note_body(body.len() as u64);
 
+    let user = exchange.user();
+    let touched = Use::of(target, head.method.as_str());
+    let named_in: &[u8] = if upload::is_file(target, &head.headers) { b"" } else { &body };
+    let pinned = pin::find(app, user, &touched, named_in)?;
     let query = head.uri.query().unwrap_or_default();
     let told = read(target, head, query, &body)?;
     exchange.describe(&told.model, told.is_stream);
@@ -83,18 +102,31 @@ pub(super) async fn prepare(
     };
     Ok(Call {
         request_id: exchange.request_id(),
+        begins: Begins::of(app, head, origin, target, user),
+        preferred: preferred(app, user, &touched).filter(|_| pinned.is_none()),
+        user,
+        touched,
+        pinned,
         dialect: target.dialect,
         shape: told.shape,
         outgoing: Outgoing {
             method: head.method.clone(),
             path_and_query: path_and_query(&target.path, query),
-            headers: headers::to_upstream(&head.headers),
+            headers: headers::to_upstream_for(head, target),
             body: rewritten(body, &rewrite)?,
         },
-        _reservation: reservation,
+        _reservation: Some(reservation),
         is_usage_ours: rewrite.include_usage,
         model: if told.model.is_empty() { NO_MODEL.to_owned() } else { told.model },
     })
+}
+
+/// The keys that best make what a call makes.
+fn preferred(app: &App, user: i64, touched: &Use) -> Option<Kin> {
+    match touched {
+        Use::Makes { kind } => app.resources.preferred(kind, user),
+        Use::None | Use::Names { .. } | Use::Lists { .. } => None,
+    }
 }
 
 /// The body as it goes upstream. Only a body that is rewritten has to be a JSON object: others are
@@ -104,6 +136,22 @@ fn rewritten(body: Bytes, rewrite: &Rewrite) -> Result<Bytes, ProxyError> {
         return Ok(body);
     }
     Ok(dialect::rewrite(&body, rewrite)?)
+}
+
+impl Call {
+    /// The same call with something else to send.
+    pub(super) fn with_outgoing(&self, outgoing: Outgoing) -> Self {
+        Self {
+            outgoing,
+            model: self.model.clone(),
+            touched: self.touched.clone(),
+            pinned: self.pinned.clone(),
+            preferred: None,
+            begins: None,
+            _reservation: None,
+            ..*self
+        }
+    }
 }
 
 /// What path, query and body say about a request.

@@ -73,6 +73,14 @@ pub(super) fn bearer(value: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
+/// The first parameter of this name in a query, decoded.
+pub(super) fn parameter(query: &str, wanted: &str) -> Option<String> {
+    query.split('&').find_map(|pair| {
+        let (_, value) = pair.split_once('=').filter(|_| name(pair) == wanted)?;
+        Some(percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned())
+    })
+}
+
 /// The `key` parameters of a query, decoded.
 fn query_key(query: &str) -> impl Iterator<Item = Cow<'_, str>> {
     query.split('&').filter_map(|pair| {
@@ -89,10 +97,15 @@ fn name(pair: &str) -> Cow<'_, str> {
 
 /// A query as it goes upstream: without the caller's credentials, otherwise untouched.
 pub(super) fn query_without_credentials(query: &str) -> String {
+    query_without(query, &["key", "access_token"])
+}
+
+/// A query without these parameters, otherwise untouched.
+pub(super) fn query_without(query: &str, names: &[&str]) -> String {
     if query.is_empty() {
         return String::new();
     }
-    let is_kept = |pair: &&str| !matches!(name(pair).as_ref(), "key" | "access_token");
+    let is_kept = |pair: &&str| !names.contains(&name(pair).as_ref());
     query.split('&').filter(is_kept).collect::<Vec<_>>().join("&")
 }
 

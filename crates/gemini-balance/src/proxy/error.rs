@@ -66,6 +66,39 @@ pub(super) enum ProxyError {
     },
     /// All service keys are at their concurrency limit.
     AllKeysBusy,
+    /// It names a resource that is not there for this caller.
+    NoSuchResource {
+        /// Its name.
+        name: String,
+    },
+    /// It names resources that no one project sees together.
+    ResourcesApart {
+        /// The name of one.
+        first: String,
+        /// The name of another.
+        second: String,
+    },
+    /// The service keys that see what it names all rest.
+    ResourceKeyResting {
+        /// What it names.
+        name: String,
+        /// How long until the first returns, if time alone brings one back.
+        retry_after_ms: Option<u64>,
+    },
+    /// The service keys that see what it names are at their concurrency limit.
+    ResourceKeyBusy {
+        /// What it names.
+        name: String,
+    },
+    /// No service key that sees what it names can be used.
+    ResourceKeyUnusable {
+        /// What it names.
+        name: String,
+    },
+    /// An upload that was not begun here, or too long ago.
+    NoSuchUpload,
+    /// A page token that was not handed out here.
+    BadPageToken,
     /// The upstream gave no usable answer.
     UpstreamFault,
     /// The upstream refused in words that are no JSON.
@@ -99,6 +132,24 @@ impl ProxyError {
         }
     }
 
+    /// The refusal of the pool to lend one of the keys that see `name`.
+    pub(super) fn of_pinned_refusal(refusal: &keypool::Refusal, name: &str, now: Time) -> Self {
+        use keypool::Refusal;
+        let name = name.to_owned();
+        let wait = |until: Time| Some(until.millis_since(now));
+        match refusal {
+            Refusal::NoUsableKey => Self::ResourceKeyUnusable { name },
+            Refusal::NotEntitled => Self::NoKeyForModel,
+            Refusal::Resting { until } => {
+                Self::ResourceKeyResting { name, retry_after_ms: wait(*until) }
+            }
+            Refusal::Busy { .. } => Self::ResourceKeyBusy { name },
+            Refusal::Exhausted { until } => {
+                Self::ResourceKeyResting { name, retry_after_ms: until.and_then(wait) }
+            }
+        }
+    }
+
     /// The HTTP status.
     pub(super) fn status(&self) -> StatusCode {
         match self {
@@ -106,21 +157,33 @@ impl ProxyError {
             Self::ConflictingCredentials | Self::BadPath(_) | Self::BadBody(_) => {
                 StatusCode::BAD_REQUEST
             }
-            Self::BodyBroken => StatusCode::BAD_REQUEST,
+            Self::BodyBroken | Self::ResourcesApart { .. } | Self::BadPageToken => {
+                StatusCode::BAD_REQUEST
+            }
+            // As the upstream has it, which does not tell either what others have.
+            Self::NoSuchResource { name } => match name.split('/').next() {
+                Some("files" | "generatedFiles" | "cachedContents") => StatusCode::FORBIDDEN,
+                Some(_) | None => StatusCode::NOT_FOUND,
+            },
+            Self::NoSuchUpload => StatusCode::NOT_FOUND,
             Self::BadHead(bad) => bad.status(),
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::AllKeysResting { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::AllKeysResting { .. } | Self::ResourceKeyResting { .. } => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::BodyBudget
             | Self::QueueTimeout
             | Self::QueueFull
             | Self::Draining
             | Self::NoUsableKey
             | Self::NoKeyForModel
-            | Self::AllKeysBusy => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::AllKeysBusy
+            | Self::ResourceKeyBusy { .. }
+            | Self::ResourceKeyUnusable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamStatus { status } => *status,
             Self::UpstreamFault | Self::UpstreamBroke => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimeout | Self::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
@@ -151,6 +214,13 @@ impl ProxyError {
             Self::NoKeyForModel => "no_key_for_model",
             Self::AllKeysResting { .. } => "all_keys_resting",
             Self::AllKeysBusy => "all_keys_busy",
+            Self::NoSuchResource { .. } => "no_such_resource",
+            Self::ResourcesApart { .. } => "resources_apart",
+            Self::ResourceKeyResting { .. } => "resource_key_resting",
+            Self::ResourceKeyBusy { .. } => "resource_key_busy",
+            Self::ResourceKeyUnusable { .. } => "resource_key_unusable",
+            Self::NoSuchUpload => "no_such_upload",
+            Self::BadPageToken => "invalid_page_token",
             Self::UpstreamFault => "upstream_fault",
             Self::UpstreamStatus { .. } => "upstream_status",
             Self::UpstreamTimeout => "upstream_timeout",
@@ -171,6 +241,35 @@ impl ProxyError {
             }
             Self::UpstreamStatus { status } => {
                 return format!("The upstream answered {}.", status.as_u16());
+            }
+            Self::NoSuchResource { name } => return no_such(name),
+            Self::ResourcesApart { first, second } => {
+                return format!(
+                    "{first} and {second} were made with different service keys, and no key sees \
+                     both. Make one of them anew in a request that names the other."
+                );
+            }
+            Self::ResourceKeyResting { name, .. } => {
+                return format!(
+                    "The quota of the only service key that sees {name} is used up. Try again later."
+                );
+            }
+            Self::ResourceKeyBusy { name } => {
+                return format!(
+                    "The only service key that sees {name} is busy. Try again shortly."
+                );
+            }
+            Self::ResourceKeyUnusable { name } => {
+                return format!(
+                    "The service key that made {name} cannot be used, and no other sees it. Make it \
+                     anew, or ask the admin to look at that key."
+                );
+            }
+            Self::NoSuchUpload => {
+                "There is no such upload here, or it began too long ago. Begin it anew."
+            }
+            Self::BadPageToken => {
+                "This page token was not handed out here. Begin with the first page."
             }
             Self::NoCredential => {
                 "No API key. Send yours as `Authorization: Bearer`, `x-goog-api-key` or `?key=`."
@@ -206,10 +305,12 @@ impl ProxyError {
     /// When to try again, if that is known.
     fn retry_after_ms(&self) -> Option<u64> {
         match self {
-            Self::AllKeysResting { retry_after_ms } => *retry_after_ms,
+            Self::AllKeysResting { retry_after_ms }
+            | Self::ResourceKeyResting { retry_after_ms, .. } => *retry_after_ms,
             Self::BodyBudget | Self::QueueTimeout | Self::QueueFull | Self::AllKeysBusy => {
                 Some(1_000)
             }
+            Self::ResourceKeyBusy { .. } => Some(1_000),
             Self::Draining => Some(5_000),
             Self::NoCredential
             | Self::UnknownCaller
@@ -225,6 +326,11 @@ impl ProxyError {
             | Self::BodyBroken
             | Self::NoUsableKey
             | Self::NoKeyForModel
+            | Self::NoSuchResource { .. }
+            | Self::ResourcesApart { .. }
+            | Self::ResourceKeyUnusable { .. }
+            | Self::NoSuchUpload
+            | Self::BadPageToken
             | Self::UpstreamFault
             | Self::UpstreamStatus { .. }
             | Self::UpstreamTimeout
@@ -290,6 +396,17 @@ impl From<PathError> for ProxyError {
 impl From<BadBody> for ProxyError {
     fn from(error: BadBody) -> Self {
         Self::BadBody(error.to_string())
+    }
+}
+
+/// What the upstream says of a resource that is not there, or not for this caller.
+fn no_such(name: &str) -> String {
+    match name.split_once('/') {
+        Some(("files" | "generatedFiles", id)) => {
+            format!("You do not have permission to access the File {id} or it may not exist.")
+        }
+        Some(("cachedContents", _)) => "CachedContent not found (or permission denied)".to_owned(),
+        Some(_) | None => format!("{name} was not found."),
     }
 }
 

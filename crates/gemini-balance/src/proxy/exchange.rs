@@ -48,8 +48,8 @@ pub(super) struct Exchange {
     bytes_in: u64,
     attempts: u32,
     current: Option<Current>,
-    /// The last attempt that failed: final, unless another follows.
-    failed: Option<LogRow>,
+    /// The last attempt that ended: final, unless another follows.
+    last: Option<LogRow>,
     last_key: Option<Arc<ServiceKey>>,
     is_ended: bool,
 }
@@ -105,7 +105,7 @@ impl Exchange {
             bytes_in: 0,
             attempts: 0,
             current: None,
-            failed: None,
+            last: None,
             last_key: None,
             is_ended: false,
         }
@@ -121,6 +121,16 @@ impl Exchange {
         self.subject.dialect
     }
 
+    /// The user key that calls.
+    pub(super) fn user(&self) -> i64 {
+        self.subject.caller.id
+    }
+
+    /// The service key of the attempt under way.
+    pub(super) fn key(&self) -> Option<Arc<ServiceKey>> {
+        self.current.as_ref().map(|current| Arc::clone(current.lease.key()))
+    }
+
     /// When the exchange began, on the monotonic clock.
     pub(super) fn began_ms(&self) -> u64 {
         self.began_ms
@@ -132,8 +142,15 @@ impl Exchange {
     }
 
     /// Notes the size of the request's body.
-    pub(super) fn note_body(&mut self, bytes: usize) {
-        self.bytes_in = bytes as u64;
+    pub(super) fn note_body(&mut self, bytes: u64) {
+        self.bytes_in = bytes;
+    }
+
+    /// Notes that a byte of the request has moved.
+    pub(super) fn moved(&self, at_ms: u64) {
+        if let Some(current) = &self.current {
+            current.lease.touch(at_ms);
+        }
     }
 
     /// Notes what the body says about the request.
@@ -144,7 +161,7 @@ impl Exchange {
 
     /// Begins the next attempt; the one before it was not the last.
     pub(super) fn begin_attempt(&mut self, lease: Lease) -> Arc<ServiceKey> {
-        if let Some(row) = self.failed.take() {
+        if let Some(row) = self.last.take() {
             self.app.journal.record(row);
         }
         self.attempts += 1;
@@ -177,8 +194,14 @@ impl Exchange {
     }
 
     /// Ends an attempt that may be followed by another.
-    pub(super) fn fail_attempt(&mut self, ending: &Ending<'_>) {
-        self.failed = self.settle(ending);
+    pub(super) fn end_attempt(&mut self, ending: &Ending<'_>) {
+        self.last = self.settle(ending);
+    }
+
+    /// Ends the exchange well, after an attempt that was the last or without any.
+    pub(super) fn complete(&mut self) {
+        let row = self.last.take().map(|row| LogRow { error_kind: None, ..row });
+        self.finish(row, 200, None);
     }
 
     /// Ends the exchange with its current attempt.
@@ -190,16 +213,16 @@ impl Exchange {
     /// Ends the exchange with an answer of ours.
     pub(super) fn refuse(&mut self, error: &ProxyError) {
         let (status, code) = (error.status().as_u16(), error.code());
-        let row = match self.failed.take() {
+        let row = match self.last.take() {
             Some(row) => LogRow { status: Some(status), ..row },
-            None => self.row_without_key(status, code),
+            None => self.row_without_key(status, Some(code)),
         };
         self.finish(Some(row), status, Some(code));
     }
 
     /// Ends the exchange with the refusal of its last attempt, passed on.
     pub(super) fn pass_on(&mut self, status: u16, code: &'static str) {
-        let row = self.failed.take();
+        let row = self.last.take();
         self.finish(row, status, Some(code));
     }
 
@@ -258,11 +281,11 @@ impl Exchange {
     }
 
     /// The row of an exchange that never got as far as a key.
-    fn row_without_key(&self, status: u16, error: &'static str) -> LogRow {
+    fn row_without_key(&self, status: u16, error: Option<&'static str>) -> LogRow {
         let now_ms = self.app.clock.monotonic_ms();
         LogRow {
             status: Some(status),
-            error_kind: Some(Cow::Borrowed(error)),
+            error_kind: error.map(Cow::Borrowed),
             duration_ms: clamped(now_ms.saturating_sub(self.began_ms)),
             ..self.blank_row()
         }
@@ -297,7 +320,7 @@ impl Exchange {
         self.is_ended = true;
         let now_ms = self.app.clock.monotonic_ms();
         let duration_ms = now_ms.saturating_sub(self.began_ms);
-        let row = row.unwrap_or_else(|| self.row_without_key(status, error.unwrap_or_default()));
+        let row = row.unwrap_or_else(|| self.row_without_key(status, error));
         self.count(&row, status, error, duration_ms);
         tracing::info!(
             request_id = self.subject.request_id.hex().as_str(),
@@ -330,7 +353,7 @@ impl Drop for Exchange {
         };
         let ending = Ending { status, error: Some(code), verdict: Verdict::Blameless, reason: "" };
         let row = self.settle(&ending).or_else(|| {
-            let row = self.failed.take()?;
+            let row = self.last.take()?;
             Some(LogRow { status: Some(status), error_kind: Some(code.into()), ..row })
         });
         self.finish(row, status, Some(code));

@@ -4,11 +4,16 @@
 //! address or credential reaches the upstream and nothing of the upstream's house reaches a
 //! caller. The one credential that goes upstream is put in by the client on the way out.
 
+use dialect::path::Target;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONNECTION, CONTENT_DISPOSITION, CONTENT_LANGUAGE,
-    CONTENT_LENGTH, CONTENT_TYPE, HeaderName, RETRY_AFTER, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, ACCEPT_RANGES, CONNECTION, CONTENT_DISPOSITION,
+    CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, IF_RANGE,
+    LAST_MODIFIED, RANGE, RETRY_AFTER, USER_AGENT,
 };
-use http::{HeaderMap, HeaderValue};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method};
+
+use crate::proxy::upload;
 
 /// Request fields that go upstream as they came.
 pub(super) static TO_UPSTREAM: [HeaderName; 11] = [
@@ -24,6 +29,12 @@ pub(super) static TO_UPSTREAM: [HeaderName; 11] = [
     HeaderName::from_static("x-goog-request-params"),
     HeaderName::from_static("x-server-timeout"),
 ];
+
+/// Fields that ask for a part of something large, which only what is kept can be.
+static OF_PARTS: [HeaderName; 2] = [RANGE, IF_RANGE];
+
+/// Fields of an answer that is a part.
+static OF_ANSWERED_PARTS: [HeaderName; 4] = [ACCEPT_RANGES, CONTENT_RANGE, ETAG, LAST_MODIFIED];
 
 /// Response fields that go to the caller as they came.
 pub(super) static TO_CALLER: [HeaderName; 15] = [
@@ -55,6 +66,24 @@ pub(super) fn to_upstream(inbound: &HeaderMap) -> HeaderMap {
     copy(inbound, &mut headers, &TO_UPSTREAM);
     headers.insert(ACCEPT_ENCODING, IDENTITY);
     headers
+}
+
+/// The same for this call: uploads have fields of their own, and what is kept may be asked for in
+/// parts.
+pub(super) fn to_upstream_for(head: &Parts, target: &Target) -> HeaderMap {
+    let mut headers = to_upstream(&head.headers);
+    if upload::is_upload(target) {
+        let fields = head.headers.iter().filter(|(name, _)| upload::is_field(name));
+        headers.extend(fields.map(|(name, value)| (name.clone(), value.clone())));
+    } else if head.method == Method::GET {
+        copy(&head.headers, &mut headers, &OF_PARTS);
+    }
+    headers
+}
+
+/// The fields of an answer that may be a part of something large.
+pub(super) fn of_part(upstream: &HeaderMap, to: &mut HeaderMap) {
+    copy(upstream, to, &OF_ANSWERED_PARTS);
 }
 
 /// The upstream's header fields as they go to the caller.

@@ -47,7 +47,8 @@ pub(super) fn judge(
     }
 }
 
-fn judge_fault(fault: Fault) -> (Verdict, Next) {
+/// Judges an attempt without a usable answer.
+pub(super) fn judge_fault(fault: Fault) -> (Verdict, Next) {
     match fault {
         // The way is at fault, or the base URL: no key has been looked at.
         Fault::ConnectTimeout | Fault::Connect | Fault::Proxy | Fault::Tls | Fault::Redirect => {

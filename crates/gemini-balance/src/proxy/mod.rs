@@ -16,9 +16,15 @@ mod judge;
 mod late;
 #[cfg(any(test, fuzzing))]
 pub mod laws;
+mod listing;
+mod note;
+mod own_url;
+mod passing;
+mod pin;
 mod read_body;
 mod relay;
 mod serve;
+mod upload;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -27,6 +33,7 @@ use std::time::Duration;
 pub(crate) use body::ProxyBody;
 use call::Call;
 use dialect::path::{PathError, Target};
+use dialect::resource::Use;
 use dialect::{Dialect, Shape};
 use error::ProxyError;
 use exchange::{Exchange, Subject};
@@ -37,8 +44,10 @@ use serve::Served;
 
 use crate::app::{App, Worker};
 use crate::intake::RequestBody;
+use crate::origin::Origin;
 use crate::random::RequestId;
 use crate::request_head::BadHead;
+use crate::resources::Ticket;
 use crate::user_keys::UserKey;
 
 /// The name of a request, in every answer.
@@ -51,6 +60,7 @@ static METHODS: [Method; 6] =
 /// Answers one request to an LLM API.
 pub(crate) async fn forward(
     worker: Arc<Worker>,
+    from: Origin,
     request: Request<RequestBody>,
 ) -> Response<ProxyBody> {
     let app = &worker.app;
@@ -60,7 +70,7 @@ pub(crate) async fn forward(
 
     let mut response = match cors::preflight(&head).filter(|_| origin.is_some()) {
         Some(permission) => permission.map(ProxyBody::whole),
-        None => match guarded(pin!(proxied(&worker, &head, body, request_id))).await {
+        None => match guarded(pin!(proxied(&worker, (&head, from), body, request_id))).await {
             Ok(response) => response,
             Err(Panicked) => {
                 app.metrics.panic_caught();
@@ -99,7 +109,7 @@ fn refuse(app: &App, head: &Parts, error: &ProxyError) -> Response<ProxyBody> {
 /// Answers one request of a known caller, or refuses it.
 async fn proxied(
     worker: &Arc<Worker>,
-    head: &Parts,
+    (head, from): (&Parts, Origin),
     body: RequestBody,
     request_id: RequestId,
 ) -> Response<ProxyBody> {
@@ -110,10 +120,14 @@ async fn proxied(
             app.metrics.request_refused(error.code());
             error.response(dialect).map(ProxyBody::whole)
         }
-        Ok((target, caller)) => {
+        Ok(Admitted { target, caller, ticket }) => {
             let subject = Subject::of(request_id, caller, &target);
             let mut exchange = Exchange::begin(Arc::clone(app), subject);
-            match call::prepare(app, &mut exchange, head, body, &target).await {
+            if let Some(ticket) = ticket {
+                let upload = (ticket, &target);
+                return Box::pin(upload::forward(worker, exchange, head, body, upload)).await;
+            }
+            match call::prepare(app, &mut exchange, (head, from), body, &target).await {
                 Ok(call) => answer(worker, exchange, call).await,
                 Err(error) => {
                     exchange.refuse(&error);
@@ -124,14 +138,27 @@ async fn proxied(
     }
 }
 
+/// A request of somebody known.
+struct Admitted {
+    target: Target,
+    caller: Arc<UserKey>,
+    /// The upload that it goes on with.
+    ticket: Option<Ticket>,
+}
+
 /// What is asked and by whom, or the refusal in the dialect of the path.
-fn admissible(app: &App, head: &Parts) -> Result<(Target, Arc<UserKey>), (Dialect, ProxyError)> {
+fn admissible(app: &App, head: &Parts) -> Result<Admitted, (Dialect, ProxyError)> {
     let (dialect, target) = resolve(head);
     if !METHODS.contains(&head.method) {
         return Err((dialect, ProxyError::MethodNotAllowed));
     }
     // A wrong base URL is told to strangers too: it is the first thing that goes wrong.
     let target = target.map_err(|error| (dialect, ProxyError::from(error)))?;
+    if let Some((ticket, caller)) =
+        upload::admit(app, head, &target).map_err(|error| (dialect, error))?
+    {
+        return Ok(Admitted { target, caller, ticket: Some(ticket) });
+    }
     let caller = caller::credential(head)
         .and_then(|credential| {
             app.user_keys
@@ -139,7 +166,7 @@ fn admissible(app: &App, head: &Parts) -> Result<(Target, Arc<UserKey>), (Dialec
                 .ok_or(ProxyError::UnknownCaller)
         })
         .map_err(|error| (dialect, error))?;
-    Ok((target, caller))
+    Ok(Admitted { target, caller, ticket: None })
 }
 
 /// What is asked, and the dialect in which a refusal is understood.
@@ -159,6 +186,10 @@ fn resolve(head: &Parts) -> (Dialect, Result<Target, PathError>) {
 /// than a heartbeat, the answer begins without it and the search for a key goes on inside it.
 async fn answer(worker: &Arc<Worker>, exchange: Exchange, call: Call) -> Response<ProxyBody> {
     let dialect = call.dialect;
+    // Boxed like an upload, since most requests are neither and should not carry their room.
+    if let Use::Lists { kind } = &call.touched {
+        return Box::pin(listing::answer(worker, exchange, &call, kind)).await;
+    }
     let heartbeat_ms = worker.app.config.limits.heartbeat_ms;
     let is_stream = call.shape == Some(Shape::Sse);
     // Boxed, since it may move into the body of its own answer.

@@ -17,7 +17,7 @@ use crate::proxy::error::ProxyError;
 
 /// How much of a body must come in a second on the whole, beyond the one silence it may make: a
 /// body that drips would hold its place for ever.
-const PACE_BYTES_PER_SECOND: u64 = 1024;
+pub(super) const PACE_BYTES_PER_SECOND: u64 = 1024;
 
 /// The limits of one body.
 #[derive(Debug, Clone, Copy)]

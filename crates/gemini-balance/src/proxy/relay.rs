@@ -25,6 +25,7 @@ use crate::proxy::attempt::{Accepted, Fault};
 use crate::proxy::error::ProxyError;
 use crate::proxy::exchange::{Ending, Exchange};
 use crate::proxy::judge::judge_failure;
+use crate::proxy::note::Note;
 use crate::proxy::serve::circumstances;
 use crate::upstream::AnswerBody;
 
@@ -45,6 +46,8 @@ pub(crate) struct Relay {
     tap: Option<Tap>,
     shape: Option<Shape>,
     filter: Option<UsageFilter>,
+    /// What is read about resources.
+    note: Option<Note>,
     status: u16,
     /// Bytes ready for the caller.
     queue: VecDeque<Bytes>,
@@ -55,6 +58,15 @@ pub(crate) struct Relay {
     pace: Pace,
     timer: Pin<Box<Sleep>>,
     drained: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+/// Who looks at an answer on its way, besides the tap.
+#[derive(Debug, Default)]
+pub(super) struct Looks {
+    /// Takes out the event that the gateway has asked for.
+    pub(super) filter: Option<UsageFilter>,
+    /// Notes what it says of resources.
+    pub(super) note: Option<Note>,
 }
 
 #[derive(Debug)]
@@ -91,8 +103,12 @@ impl Relay {
         app: &Arc<App>,
         exchange: Exchange,
         accepted: Accepted,
-        filter: Option<UsageFilter>,
+        looks: Looks,
     ) -> Self {
+        let Looks { filter, note } = looks;
+        if let Some(note) = &note {
+            note.accepted(app);
+        }
         let now_ms = app.clock.monotonic_ms();
         let pace = Pace::of(&app.config.limits);
         let mut relay = Self {
@@ -105,12 +121,14 @@ impl Relay {
             tap: accepted.tap,
             shape: accepted.shape,
             filter,
+            note,
             status: accepted.head.status.as_u16(),
             queue: VecDeque::new(),
             end: None,
             last_frame_ms: now_ms,
             last_sent_ms: now_ms,
         };
+        relay.note();
         for chunk in accepted.held {
             relay.enqueue(chunk);
         }
@@ -124,8 +142,16 @@ impl Relay {
     fn take(&mut self, chunk: Bytes) {
         if let Some(tap) = &mut self.tap {
             tap.see(&chunk);
+            self.note();
         }
         self.enqueue(chunk);
+    }
+
+    /// Notes what the answer says of a resource, before the caller can read it.
+    fn note(&mut self) {
+        if let (Some(note), Some(tap)) = (&mut self.note, &self.tap) {
+            note.look(&self.app, &tap.seen().made);
+        }
     }
 
     fn enqueue(&mut self, chunk: Bytes) {

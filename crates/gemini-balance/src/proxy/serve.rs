@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use dialect::resource::Use;
 use dialect::{Dialect, FailureKind, Shape, UsageFilter};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
@@ -22,14 +23,19 @@ use crate::proxy::call::Call;
 use crate::proxy::error::ProxyError;
 use crate::proxy::exchange::{Ending, Exchange};
 use crate::proxy::headers;
-use crate::proxy::judge::{Circumstances, Next, judge};
-use crate::proxy::relay::Relay;
+use crate::proxy::judge::{Circumstances, Next, judge, judge_failure, judge_fault};
+use crate::proxy::note::Note;
+use crate::proxy::relay::{Looks, Relay};
 
 /// Tries that may fail on the upstream's side when the configuration does not say.
 const UPSTREAM_TRIES_MAX: u32 = 3;
 /// The first pause after a failure on the upstream's side; doubles. A pause after a key's
 /// failure would help nobody: the next key is another budget.
 const BACK_OFF: Duration = Duration::from_millis(50);
+
+/// Keys that are asked for a resource of which it is not known whose it is. With thousands of keys, a
+/// request for something that is nowhere would ask them all.
+const DENIED_MAX: usize = 32;
 
 /// What became of a request.
 pub(super) enum Served {
@@ -115,23 +121,17 @@ pub(super) async fn serve(worker: Arc<Worker>, mut exchange: Exchange, call: Cal
             biased;
             outcome = attempt(&worker, &call, &key, limit) => outcome,
             () = drained.cancelled() => {
-                let error = ProxyError::Draining;
-                exchange.end(&Ending {
-                    status: error.status().as_u16(),
-                    error: Some(error.code()),
-                    verdict: Verdict::Blameless,
-                    reason: "",
-                });
-                return Served::Refused(Answer::Own(error));
+                return Served::cut_off(exchange, ProxyError::Draining);
             }
         };
         let (verdict, next) = judge(&outcome, || circumstances(&app));
         let next = if is_throttled(&app, verdict) { Next::OtherTry } else { next };
+        let next = if is_last_word(&call, &tried, &outcome) { Next::PassOn } else { next };
         let failed = match outcome {
             Outcome::Accepted(accepted) => return deliver(&worker, exchange, &call, *accepted),
             Outcome::Refused(refused) => {
                 let reason = redact(&refused.failure.message, &key);
-                exchange.fail_attempt(&Ending {
+                exchange.end_attempt(&Ending {
                     status: refused.status.as_u16(),
                     error: Some(refused.failure.kind.code()),
                     verdict,
@@ -140,7 +140,7 @@ pub(super) async fn serve(worker: Arc<Worker>, mut exchange: Exchange, call: Cal
                 Failed::of_refusal(*refused, &key, next)
             }
             Outcome::Fault(fault) => {
-                exchange.fail_attempt(&Ending {
+                exchange.end_attempt(&Ending {
                     status: fault.error().status().as_u16(),
                     error: Some(fault.code()),
                     verdict,
@@ -176,6 +176,14 @@ fn is_throttled(app: &App, verdict: Verdict) -> bool {
         && app.pool.trouble().is_some_and(|trouble| trouble.kind == TroubleKind::RateLimited)
 }
 
+/// Whether the upstream says that what a request names is not there, and there is nobody left to ask:
+/// to keys that see it, or to so many that may have made it.
+fn is_last_word(call: &Call, tried: &Tried, outcome: &Outcome) -> bool {
+    let Outcome::Refused(refused) = outcome else { return false };
+    let is_denied = refused.failure.kind == FailureKind::ResourceDenied;
+    is_denied && (call.pinned.is_some() || DENIED_MAX <= tried.keys.len() + 1)
+}
+
 /// What is left of the time in which the upstream must begin to answer.
 fn time_left(worker: &Worker, exchange: &Exchange) -> Duration {
     let app = &worker.app;
@@ -194,13 +202,24 @@ async fn find_lease(
     if left.is_zero() {
         return Err(ProxyError::DeadlineExceeded);
     }
+    let patience = Duration::from_millis(app.config.pool.no_key_wait_ms).min(left);
+    if let Some(pinned) = &call.pinned {
+        let leased = app.pool.lease_kin(&pinned.kin, &call.model, &tried.keys, patience).await;
+        return leased.map_err(|refusal| {
+            ProxyError::of_pinned_refusal(&refusal, &pinned.name, app.pool.now())
+        });
+    }
+    if let (Some(kin), []) = (&call.preferred, tried.under_fault.as_slice())
+        && let Ok(lease) = app.pool.lease_kin(kin, &call.model, &tried.keys, Duration::ZERO).await
+    {
+        return Ok(lease);
+    }
     if !tried.under_fault.is_empty() {
         let avoided = [tried.keys.as_slice(), tried.under_fault.as_slice()].concat();
         if let Ok(lease) = app.pool.lease(&call.model, &avoided, Duration::ZERO).await {
             return Ok(lease);
         }
     }
-    let patience = Duration::from_millis(app.config.pool.no_key_wait_ms).min(left);
     app.pool
         .lease(&call.model, &tried.keys, patience)
         .await
@@ -221,15 +240,83 @@ pub(super) fn circumstances(app: &App) -> Circumstances {
 }
 
 fn deliver(worker: &Worker, exchange: Exchange, call: &Call, accepted: Accepted) -> Served {
+    let app = &worker.app;
     let mut head =
         Head { status: accepted.head.status, headers: headers::to_caller(&accepted.head.headers) };
     let filter = call.is_usage_ours.then(UsageFilter::new);
+    let mut note = None;
+    if call.touched != Use::None {
+        let kin = exchange.key().and_then(|key| app.pool.kin(key.id));
+        if let (Some(begins), Some(kin)) = (&call.begins, &kin) {
+            begins.announce(app, kin, &accepted.head.headers, &mut head.headers);
+        }
+        headers::of_part(&accepted.head.headers, &mut head.headers);
+        note = Note::of(&call.touched, kin, call.user);
+    }
     // A stream may lose an event or gain a last one.
     if matches!(accepted.shape, Some(Shape::Sse | Shape::JsonArray)) {
         head.headers.remove(CONTENT_LENGTH);
     }
-    let relay = Relay::new(&worker.app, exchange, accepted, filter);
+    let relay = Relay::new(app, exchange, accepted, Looks { filter, note });
     Served::Accepted { head, relay: Box::new(relay) }
+}
+
+/// Passes on a refusal that no other try can change, with what the key is to learn from it.
+pub(super) fn pass_on_refusal(
+    app: &App,
+    mut exchange: Exchange,
+    refused: Refused,
+    (key, fields): (&ServiceKey, HeaderMap),
+) -> Served {
+    let (kind, status) = (refused.failure.kind, refused.status.as_u16());
+    let (verdict, next) = judge_failure(kind, refused.wait_ms(), circumstances(app));
+    let reason = redact(&refused.failure.message, key);
+    let error = Some(kind.code());
+    exchange.end_attempt(&Ending { status, error, verdict, reason: &reason });
+    let mut failed = Failed::of_refusal(refused, key, next);
+    if let Answer::Upstream { headers, .. } = &mut failed.answer {
+        headers.extend(fields);
+    }
+    failed.pass_on(exchange)
+}
+
+/// Ends a request that got no usable answer and is not tried again.
+pub(super) fn pass_on_fault(mut exchange: Exchange, fault: Fault) -> Served {
+    let (verdict, _) = judge_fault(fault);
+    let (status, code) = (fault.error().status().as_u16(), fault.code());
+    exchange.end_attempt(&Ending { status, error: Some(code), verdict, reason: code });
+    Failed::of_fault(fault).pass_on(exchange)
+}
+
+impl Served {
+    /// A good answer, with the header fields that cross.
+    pub(super) fn accepted(
+        app: &Arc<App>,
+        exchange: Exchange,
+        accepted: Accepted,
+        (headers, note): (HeaderMap, Option<Note>),
+    ) -> Self {
+        let head = Head { status: accepted.head.status, headers };
+        let relay = Relay::new(app, exchange, accepted, Looks { filter: None, note });
+        Self::Accepted { head, relay: Box::new(relay) }
+    }
+
+    /// A refusal of ours, without an attempt under way.
+    pub(super) fn own(mut exchange: Exchange, error: ProxyError) -> Self {
+        exchange.refuse(&error);
+        Self::Refused(Answer::Own(error))
+    }
+
+    /// A refusal of ours that ends the attempt under way, through no fault of its key.
+    pub(super) fn cut_off(mut exchange: Exchange, error: ProxyError) -> Self {
+        exchange.end(&Ending {
+            status: error.status().as_u16(),
+            error: Some(error.code()),
+            verdict: Verdict::Blameless,
+            reason: "",
+        });
+        Self::Refused(Answer::Own(error))
+    }
 }
 
 impl Tried {
@@ -319,7 +406,7 @@ impl Answer {
 }
 
 /// The upstream's words without anything that looks like a key.
-fn redact(message: &str, key: &ServiceKey) -> String {
+pub(super) fn redact(message: &str, key: &ServiceKey) -> String {
     let message = message.replace(key.secret.expose(), &key.brief);
     dialect::failure::redact_keys(&message).into_owned()
 }

@@ -17,6 +17,7 @@ pub mod pool_state;
 pub mod prune;
 pub mod recent;
 pub mod request_logs;
+pub mod resources;
 pub mod scope;
 pub mod series;
 pub mod service_key_lists;

@@ -84,7 +84,11 @@ impl Body for AnswerBody {
         }
         loop {
             let Some(connection) = &mut this.connection else { return Poll::Ready(None) };
-            connection.poll_send(cx, &mut this.unsent);
+            if connection.poll_send(cx, &mut this.unsent).is_err() {
+                this.connection = None;
+                let error = BodyError::Cut(io::ErrorKind::BrokenPipe.into());
+                return Poll::Ready(Some(Err(error)));
+            }
             let error = match ready!(connection.poll_piece(cx, &mut this.framing)) {
                 Ok(Some((content, has_excess))) => {
                     this.is_kept_alive &= !has_excess;

@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::connect::Stream;
 use super::framing::{BadFraming, Framing, Unframed};
 use super::head::{self, AnswerHead};
+use super::source::{Source, SourceBroke};
 use super::{HEAD_BYTES_MAX, SendError};
 
 /// Most that is read at once.
@@ -50,8 +51,10 @@ pub(super) struct Connection {
 pub(super) struct Outbound {
     /// The head.
     pub(super) head: Bytes,
-    /// The body.
+    /// The body, or the piece of it that is on its way.
     pub(super) body: Bytes,
+    /// Where more of the body comes from.
+    pub(super) more: Option<Source>,
 }
 
 /// The beginning of an answer.
@@ -111,7 +114,9 @@ impl Connection {
         let mut unsent = Some(outbound);
         let mut incomplete = BytesMut::new();
         poll_fn(|cx| {
-            self.poll_send(cx, &mut unsent);
+            if let Err(broke) = self.poll_send(cx, &mut unsent) {
+                return Poll::Ready(Err(broke.into()));
+            }
             loop {
                 let read =
                     ready!(self.poll_read(cx, |piece| begin(&mut incomplete, piece, method)));
@@ -139,11 +144,28 @@ impl Connection {
 
     /// Sends on what the upstream takes, for as long as anything is unsent. An upstream that takes
     /// no more may have answered already, so a failure is for the reader to notice.
-    pub(super) fn poll_send(&mut self, cx: &mut Context<'_>, unsent: &mut Option<Outbound>) {
-        let Some(outbound) = unsent else { return };
-        if let Poll::Ready(_sent) = self.poll_write(cx, outbound) {
-            *unsent = None;
+    ///
+    /// # Errors
+    ///
+    /// The body broke off where it comes from: an upstream that waits for the rest never answers.
+    pub(super) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        unsent: &mut Option<Outbound>,
+    ) -> Result<(), SourceBroke> {
+        while let Some(outbound) = unsent {
+            let Poll::Ready(sent) = self.poll_write(cx, outbound) else { return Ok(()) };
+            let Some(more) = outbound.more.as_mut().filter(|_| sent.is_ok()) else {
+                *unsent = None;
+                return Ok(());
+            };
+            let Poll::Ready(piece) = more.poll_piece(cx) else { return Ok(()) };
+            match piece? {
+                Some((head, body)) => (outbound.head, outbound.body) = (head, body),
+                None => outbound.more = None,
+            }
         }
+        Ok(())
     }
 
     fn poll_write(
@@ -152,7 +174,7 @@ impl Connection {
         outbound: &mut Outbound,
     ) -> Poll<io::Result<()>> {
         let mut stream = Pin::new(&mut self.stream);
-        let Outbound { head, body } = outbound;
+        let Outbound { head, body, more: _ } = outbound;
         while head.has_remaining() || body.has_remaining() {
             let parts = [IoSlice::new(head), IoSlice::new(body)];
             let written = ready!(stream.as_mut().poll_write_vectored(cx, &parts))?;
@@ -253,7 +275,8 @@ mod tests {
     }
 
     fn outbound(body: impl Into<Bytes>) -> Outbound {
-        Outbound { head: Bytes::from_static(b"POST / HTTP/1.1\r\n\r\n"), body: body.into() }
+        let head = Bytes::from_static(b"POST / HTTP/1.1\r\n\r\n");
+        Outbound { head, body: body.into(), more: None }
     }
 
     async fn piece(connection: &mut Connection, framing: &mut Framing) -> Bytes {

@@ -12,6 +12,26 @@ use super::endpoint::Endpoint;
 use super::framing::{Chunks, Framing};
 use super::{HEAD_BYTES_MAX, HEADERS_MAX, Outgoing, SendError};
 
+/// What the head of a request says about its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyLength {
+    /// Nothing: there is none, and none is expected.
+    Absent,
+    /// It has so many bytes.
+    Known(u64),
+    /// It comes in chunks.
+    Chunked,
+}
+
+/// What is said about a body that is there whole.
+pub(super) fn length_of(outgoing: &Outgoing) -> BodyLength {
+    if outgoing.body.is_empty() && !expects_body(&outgoing.method) {
+        BodyLength::Absent
+    } else {
+        BodyLength::Known(outgoing.body.len() as u64)
+    }
+}
+
 /// Writes the head of a request, with its credential.
 ///
 /// # Errors
@@ -22,6 +42,7 @@ pub(super) fn encode(
     dialect: Dialect,
     outgoing: &Outgoing,
     credentials: Credentials<'_>,
+    length: BodyLength,
 ) -> Result<Bytes, SendError> {
     let mut head = Vec::with_capacity(1024);
     head.extend_from_slice(outgoing.method.as_str().as_bytes());
@@ -40,8 +61,12 @@ pub(super) fn encode(
     for (name, value) in &outgoing.headers {
         field(&mut head, name.as_str(), value.as_bytes());
     }
-    if !outgoing.body.is_empty() || expects_body(&outgoing.method) {
-        field(&mut head, "content-length", outgoing.body.len().to_string().as_bytes());
+    match length {
+        BodyLength::Absent => {}
+        BodyLength::Known(bytes) => {
+            field(&mut head, "content-length", bytes.to_string().as_bytes());
+        }
+        BodyLength::Chunked => field(&mut head, "transfer-encoding", b"chunked"),
     }
     head.extend_from_slice(b"\r\n");
     Ok(head.into())

@@ -17,6 +17,7 @@ mod idle;
 #[cfg(any(test, fuzzing))]
 pub mod laws;
 mod resolve;
+mod source;
 
 use std::io;
 use std::pin::Pin;
@@ -32,9 +33,11 @@ use credential::Credentials;
 use dialect::Dialect;
 pub use endpoint::{Endpoint, Endpoints};
 use framing::BadFraming;
-use head::BadHead;
+use head::{BadHead, BodyLength};
 use http::{HeaderMap, Method, Response};
 use idle::Idle;
+use source::Source;
+pub use source::{SourceBody, SourceBroke};
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
@@ -118,6 +121,9 @@ pub enum SendError {
     /// The body behind the head is not framed as it should be.
     #[error(transparent)]
     Framing(#[from] BadFraming),
+    /// The request's body ended before its end, and with it the request.
+    #[error(transparent)]
+    Source(#[from] SourceBroke),
     /// The target holds what no request line can carry: a defect of ours, never the caller's or
     /// the upstream's.
     #[error("the request target cannot be written")]
@@ -161,8 +167,9 @@ impl Upstream {
     ) -> Result<Response<AnswerBody>, SendError> {
         let endpoint = self.endpoints.of(dialect);
         let credentials = Credentials { key, cloudflare: self.cloudflare.as_ref() };
-        let head = head::encode(endpoint, dialect, outgoing, credentials)?;
-        let outbound = || Outbound { head: head.clone(), body: outgoing.body.clone() };
+        let length = head::length_of(outgoing);
+        let head = head::encode(endpoint, dialect, outgoing, credentials, length)?;
+        let outbound = || Outbound { head: head.clone(), body: outgoing.body.clone(), more: None };
         let idle = match dialect {
             Dialect::OpenAi => &self.openai,
             Dialect::Gemini => &self.gemini,
@@ -179,6 +186,34 @@ impl Upstream {
                 done => return done,
             }
         }
+    }
+
+    /// Sends a request whose body comes as it goes, in place of the one in `outgoing`; `length` is
+    /// what its sender has declared. On a connection of its own, since it cannot be sent again.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`].
+    ///
+    /// # Cancellation
+    ///
+    /// As of [`Upstream::send`].
+    pub async fn send_through(
+        &self,
+        outgoing: &Outgoing,
+        key: &Secret,
+        body: SourceBody,
+        length: Option<u64>,
+    ) -> Result<Response<AnswerBody>, SendError> {
+        let dialect = Dialect::Gemini;
+        let endpoint = self.endpoints.of(dialect);
+        let credentials = Credentials { key, cloudflare: self.cloudflare.as_ref() };
+        let framing = length.map_or(BodyLength::Chunked, BodyLength::Known);
+        let head = head::encode(endpoint, dialect, outgoing, credentials, framing)?;
+        let more = Some(Source::new(body, length));
+        let outbound = Outbound { head, body: Bytes::new(), more };
+        let connection = self.connect(endpoint).await?;
+        exchange(connection, outbound, &outgoing.method, &self.gemini).await
     }
 
     /// Makes a connection. Boxed, since most requests find one and should not carry the room that

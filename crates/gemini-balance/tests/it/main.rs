@@ -54,6 +54,7 @@ mod pool_rows;
 mod process;
 mod proxy_gemini;
 mod proxy_openai;
+mod resources;
 mod restart;
 mod soak;
 mod storage;

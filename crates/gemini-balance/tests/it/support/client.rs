@@ -67,6 +67,16 @@ impl Client {
         client
     }
 
+    /// The same client at another's address, watched like that one.
+    pub(crate) fn moved_to(&self, other: &Self) -> Self {
+        Self { headers: self.headers.clone(), ..other.clone() }
+    }
+
+    /// Whether it sends the same header fields.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.headers == other.headers
+    }
+
     /// The same client with a bearer token.
     pub(crate) fn bearer(&self, token: &str) -> Self {
         self.with("authorization", &format!("Bearer {token}"))
