@@ -115,18 +115,17 @@ struct Streams(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    next: u64,
+    /// How many have begun, the number of the last.
+    begun: u64,
     /// Those under way, with the instant since which something waits for the caller to take it.
     open: HashMap<u64, Option<Instant>>,
-    begun: u64,
 }
 
 impl Streams {
     fn open(this: &Arc<Self>) -> OpenStream {
         let mut state = this.0.lock();
-        state.next += 1;
         state.begun += 1;
-        let number = state.next;
+        let number = state.begun;
         state.open.insert(number, None);
         OpenStream { number, streams: Arc::clone(this) }
     }
