@@ -59,6 +59,18 @@ pub enum Use {
     },
 }
 
+/// Where a resource is found: in which dialect, and at which path.
+pub fn address(name: &str) -> (Dialect, String) {
+    let kind = name.split('/').next().unwrap_or_default();
+    // Google's OpenAI layer shows its files and batches as its own.
+    let is_both = matches!(kind, "files" | "batches");
+    if OPENAI_KINDS.contains(&kind) && !is_both {
+        (Dialect::OpenAi, ["/", name].concat())
+    } else {
+        (Dialect::Gemini, ["/v1beta/", name].concat())
+    }
+}
+
 impl Use {
     /// Tells what a call of this method at this target is.
     pub fn of(target: &Target, method: &str) -> Self {

@@ -26,6 +26,13 @@ const BATCH_ROWS: u32 = 10_000;
 /// By how much of the average the busiest hour of a day, and day of a week, is busier.
 const SWING: f64 = 0.5;
 const WEEK_SWING: f64 = 0.3;
+/// What callers' programs say of themselves.
+const CLIENTS: [&str; 4] = [
+    "OpenAI/Python 3.54.0",
+    "google-genai-sdk/3.4.0 gl-python/3.13.1",
+    "Open WebUI (https://openwebui.com)",
+    "GeminiCLI-tui/0.61.0/gemini-2.5-pro (linux; x64)",
+];
 /// The models and how many of 100 rows are theirs.
 const MODELS: [(&str, u32); 5] = [
     ("gemini-2.5-flash", 46),
@@ -136,6 +143,11 @@ impl Past {
             duration_ms: first_byte_ms + chance / 11 % 5_200,
             bytes_in: u64::from(prompt) * 4 + 120,
             bytes_out: u64::from(completion) * 5 + 300,
+            client: CLIENTS
+                .get(first as usize % CLIENTS.len())
+                .copied()
+                .unwrap_or_default()
+                .to_owned(),
         }
     }
 

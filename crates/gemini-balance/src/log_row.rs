@@ -46,6 +46,8 @@ pub struct LogRow {
     pub bytes_in: u64,
     /// Size of the answer's body.
     pub bytes_out: u64,
+    /// What the caller's program says it is (`User-Agent`), cut to 128 bytes; empty if it says nothing.
+    pub client: String,
 }
 
 impl LogRow {

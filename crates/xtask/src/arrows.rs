@@ -26,7 +26,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("proxy", "app intake origin request_head admission user_keys pool resources upstream journal"),
     (
         "admin",
-        "app commands jobs origin sessions user_keys service_keys pool journal store events feed live password login_throttle token vault",
+        "app commands jobs origin sessions user_keys service_keys pool resources journal store events feed live password login_throttle token vault",
     ),
     (
         "app",

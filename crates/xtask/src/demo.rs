@@ -173,7 +173,7 @@ fn gemini_body() -> &'static str {
 
 /// Adds the service keys and a user key, lets some requests run, and returns the user key.
 fn furnish(port: u16) -> Outcome<String> {
-    let user_key = admin::furnish(port, PASSWORD, SERVICE_KEYS)?;
+    let (user_key, _) = admin::furnish(port, PASSWORD, SERVICE_KEYS)?;
 
     let json = "Content-Type: application/json\r\n";
     let openai = format!("{json}Authorization: Bearer {user_key}\r\n");

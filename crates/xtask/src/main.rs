@@ -23,6 +23,7 @@ mod fuzz;
 mod http;
 mod licences;
 mod npm;
+mod packages;
 mod python;
 mod rows;
 mod run;
@@ -68,6 +69,9 @@ cargo xtask <chore>
   bench [--quick] [--write] [ROUNDS]
                      what the gateway costs beside nginx, five rounds if not said;
                      --write puts it into docs/performance.md
+  instructions [--write]
+                     how many instructions a request costs, held to 5 % above what was
+                     written down; --write writes it down anew
   rows [--write] [ROWS]
                      what a log of ten million rows costs, or of as many as are said, beside
                      the predecessor; --write puts it into docs/performance.md
@@ -109,6 +113,7 @@ fn chore(words: &[&str]) -> Outcome {
         ["soak"] => soak::soak(soak::MINUTES),
         ["soak", minutes] => soak::soak(minutes),
         ["bench", words @ ..] => bench::bench(words),
+        ["instructions", words @ ..] => bench::instructions(words),
         ["rows", words @ ..] => rows::rows(words),
         ["ci"] => ci::ci(),
         [] | ["help" | "--help" | "-h"] => {

@@ -1,12 +1,12 @@
 //! `cargo xtask test`: every test there is, on a machine that has Rust, Python and Node; a browser is
 //! installed where that is possible.
 
-use crate::{Outcome, sdk, step::Step, web, workspace};
+use crate::{Outcome, bench, sdk, step::Step, web, workspace};
 
 /// In how many orders each scenario is tried if nobody says otherwise, by either scheduler.
 pub(crate) const ORDERS: &str = "2000";
 
-/// Runs the tests of the web UI, the Rust tests, the concurrent core in many orders, the SDK tests, and
+/// Runs the tests of the web UI, the Rust tests, the count of instructions, the concurrent core in many orders, the SDK tests, and
 /// the tests in a browser.
 ///
 /// # Errors
@@ -15,6 +15,7 @@ pub(crate) const ORDERS: &str = "2000";
 pub(crate) fn everything() -> Outcome {
     web::test()?;
     rust()?;
+    bench::instructions(&[])?;
     interleavings(ORDERS)?;
     sdk()?;
     web::end_to_end(&[])

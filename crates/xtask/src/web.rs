@@ -4,15 +4,13 @@
 //! instead, since a test that did not run has shown nothing.
 
 use std::{
-    env,
-    ffi::OsStr,
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
     time::SystemTime,
 };
 
-use crate::{Outcome, stamp::Stamp, step::Step, workspace};
+use crate::{Outcome, packages, stamp::Stamp, step::Step, workspace};
 
 /// What the UI is made of, below `web`.
 const SOURCES: [&str; 7] = [
@@ -26,8 +24,6 @@ const SOURCES: [&str; 7] = [
 ];
 /// The oldest Node that builds it.
 const NODE: (u32, u32) = (20, 19);
-/// Where Debian puts the browser.
-const CHROMIUM: &str = "/usr/bin/chromium";
 
 /// Builds the UI if there is a Node for it and something has changed.
 ///
@@ -185,25 +181,8 @@ fn browser() -> Outcome<PathBuf> {
     if let Some(named) = env::var_os("CHROMIUM_BIN") {
         return Ok(named.into());
     }
-    if !Path::new(CHROMIUM).is_file() && is_root() {
-        Step::new("apt-get").words("update -qq").run()?;
-        Step::new("apt-get")
-            .words("install -y -qq --no-install-recommends chromium fonts-noto-cjk")
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .run()?;
-    }
-    if Path::new(CHROMIUM).is_file() {
-        Ok(CHROMIUM.into())
-    } else {
-        Err("the browser tests need Chromium: `apt install chromium fonts-noto-cjk` on Debian, or \
-             CHROMIUM_BIN=/path/to/chromium elsewhere"
-            .into())
-    }
-}
-
-fn is_root() -> bool {
-    let output = Command::new("id").arg(OsStr::new("-u")).output();
-    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+    packages::program("chromium", &["chromium", "fonts-noto-cjk"])
+        .map_err(|error| format!("{error}; CHROMIUM_BIN=/path/to/chromium names another").into())
 }
 
 #[cfg(test)]

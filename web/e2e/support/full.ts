@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { adminOf, serviceKey, type Admin } from './admin';
 import { fillLog, type Gateway, startGateway } from './programs';
 import { expect, test as base } from './test';
-import { ask } from './traffic';
+import { ask, make } from './traffic';
 
 /** Service keys by the word that says how the scripted upstream treats them. */
 const KEYS: [word: string, count: number, more: { tags?: string[]; project?: string; tier?: number; note?: string }][] = [
@@ -23,6 +23,9 @@ const USER_KEYS = [
 	['a colleague whose name is rather long', 'Until the end of the project']
 ] as const;
 const PAST = { rows: 200_000, days: 84, userKeys: USER_KEYS.length, serviceKeys: 45 };
+
+const CACHE = ['cachedContents', { model: 'models/gemini-2.5-flash', ttl: '7200s' }] as const;
+const STORE = ['fileSearchStores', { displayName: 'Handbooks' }] as const;
 
 /** A gateway that has been in use for three months. */
 export async function fullGateway(): Promise<Gateway> {
@@ -47,6 +50,10 @@ export async function fullGateway(): Promise<Gateway> {
 	for (let count = 0; count < 40; count += 1) {
 		const model = ['gemini-2.5-flash', 'gemini-2.5-pro'][count % 2] ?? '';
 		expect(await ask(gateway, keys[count % keys.length] ?? '', model)).toBe(200);
+	}
+	for (let count = 0; count < 24; count += 1) {
+		const [kind, body] = count % 3 ? CACHE : STORE;
+		await make(gateway, keys[count % keys.length] ?? '', kind, body);
 	}
 	const { data: users } = await again.GET('/api/auth_keys');
 	const phone = users?.find(({ alias }) => alias === 'phone');

@@ -16,6 +16,7 @@ export const PAGES: Stop[] = [
 	{ name: 'request-logs', path: '/request-logs', heading: 'Request logs' },
 	{ name: 'realtime-logs', path: '/realtime-logs', heading: 'Live log' },
 	{ name: 'stats', path: '/stats', heading: 'Statistics' },
+	{ name: 'resources', path: '/resources', heading: 'Resources' },
 	{ name: 'settings', path: '/settings', heading: 'Settings' },
 	{ name: 'not-found', path: '/settings/nothing-here', heading: 'There is no such page' }
 ];

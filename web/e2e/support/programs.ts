@@ -43,7 +43,7 @@ export async function startGateway(variables: Variables = {}): Promise<Gateway> 
 	let log = '';
 	const write = (text: Buffer) => (log += text.toString());
 
-	const upstream = start(UPSTREAM, ['--listen', `127.0.0.1:${upstreamPort}`], {}, folder, write);
+	const upstream = start(UPSTREAM, ['--resources', '--listen', `127.0.0.1:${upstreamPort}`], {}, folder, write);
 	await answers(`${upstreamUrl}/__fake/state`, upstream, () => log);
 	const settings: Variables = {
 		HOST: '127.0.0.1',

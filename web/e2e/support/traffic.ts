@@ -60,6 +60,18 @@ export async function rules(gateway: Gateway, rules: unknown[]): Promise<void> {
 	expect(answer.status, await answer.text()).toBe(200);
 }
 
+/** Has the upstream keep something; answers its name. */
+export async function make(gateway: Gateway, key: string, kind: string, body: unknown): Promise<string> {
+	const answer = await fetch(`${gateway.url}/v1beta/${kind}`, {
+		method: 'POST',
+		headers: { 'x-goog-api-key': key, 'content-type': 'application/json' },
+		body: JSON.stringify(body)
+	});
+	const made = (await answer.json()) as { name?: string };
+	expect(answer.status, JSON.stringify(made)).toBe(200);
+	return made.name ?? '';
+}
+
 interface Busy {
 	/** The user key of a gateway of the test's own, in which {@link traffic} has been. */
 	userKey: string;

@@ -229,3 +229,11 @@ fn found(body: &str) -> Vec<String> {
     each_named(body.as_bytes(), |name| names.push(name.to_owned()));
     names
 }
+
+#[test]
+fn a_resource_is_found_where_its_dialect_has_it() {
+    assert_eq!(address("files/abc"), (Dialect::Gemini, "/v1beta/files/abc".to_owned()));
+    assert_eq!(address("responses/r"), (Dialect::OpenAi, "/responses/r".to_owned()));
+    let operation = "models/m/operations/o";
+    assert_eq!(address(operation), (Dialect::Gemini, format!("/v1beta/{operation}")));
+}

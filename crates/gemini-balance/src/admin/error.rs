@@ -72,6 +72,9 @@ pub(super) enum ApiError {
     /// A body that ended before its end.
     #[error("body broke off")]
     BodyBroken,
+    /// The upstream did not delete what it keeps; the text holds its words.
+    #[error("not deleted at the upstream: {0}")]
+    NotDeleted(String),
     /// More watch a feed than may.
     #[error(transparent)]
     TooManySubscribers(#[from] TooManySubscribers),
@@ -144,6 +147,7 @@ impl ApiError {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::BodyBroken => StatusCode::BAD_REQUEST,
+            Self::NotDeleted(_) => StatusCode::BAD_GATEWAY,
             Self::TooManySubscribers(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(
                 StoreError::Busy
@@ -176,6 +180,7 @@ impl ApiError {
             Self::BodyTooLarge => "body_too_large",
             Self::BodyTimeout => "body_timeout",
             Self::BodyBroken => "body_incomplete",
+            Self::NotDeleted(_) => "not_deleted",
             Self::TooManySubscribers(_) => "too_many_subscribers",
             Self::TooManyJobs(_) => "too_many_jobs",
             Self::Store(StoreError::Busy) => "database_busy",
@@ -218,6 +223,11 @@ impl ApiError {
                 return Detail::Sentence(format!(
                     "The answer would have more than {limit} points in time. Ask for a shorter \
                      range or a longer unit."
+                ));
+            }
+            Self::NotDeleted(words) => {
+                return Detail::Sentence(format!(
+                    "The upstream did not delete it: {words}. Try again later."
                 ));
             }
             Self::TooManySubscribers(_) => {
@@ -274,6 +284,7 @@ impl ApiError {
             | Self::BodyTooLarge
             | Self::BodyTimeout
             | Self::BodyBroken
+            | Self::NotDeleted(_)
             | Self::TooManyJobs(_)
             | Self::Store(_)
             | Self::Internal(_) => None,

@@ -24,6 +24,7 @@ mod peer;
 mod pieces;
 mod problem;
 mod request_logs;
+mod resources;
 mod routes;
 mod service_keys;
 mod sessions;
@@ -73,6 +74,7 @@ fn all(app: &Arc<App>) -> Routes {
     let routes = log_export::routes(routes);
     let routes = live_logs::routes(routes);
     let routes = events::routes(routes);
+    let routes = resources::routes(routes);
     let routes = charts::routes(routes);
     let routes = stats::routes(routes);
     let routes = backup::routes(routes);

@@ -265,6 +265,8 @@ pub(super) struct RequestLog {
     pub(super) user_key_id: Option<i64>,
     /// The key that was tried.
     pub(super) service_key_id: Option<i64>,
+    /// What the caller's program says it is (`User-Agent`).
+    pub(super) client: Option<String>,
 }
 
 impl From<LogEntry> for RequestLog {
@@ -296,6 +298,7 @@ impl From<LogEntry> for RequestLog {
             bytes_out: entry.bytes_out,
             user_key_id: entry.user_key_id,
             service_key_id: entry.service_key_id,
+            client: entry.client,
         }
     }
 }

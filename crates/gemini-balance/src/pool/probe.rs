@@ -59,15 +59,39 @@ impl Prober {
 
     /// Asks the upstream whether it lets `key` in, for `model` if one is named.
     pub async fn probe(&self, key: &Arc<ServiceKey>, model: Option<&str>) -> Probed {
+        self.ask(key, Dialect::Gemini, &question(model), is_answer).await
+    }
+
+    /// Has the upstream delete something that it keeps for the project of `key`; `name` is the whole
+    /// one, as `files/abc`.
+    pub async fn delete(&self, key: &Arc<ServiceKey>, name: &str) -> Probed {
+        let (dialect, path) = dialect::resource::address(name);
+        self.ask(key, dialect, &Outgoing::delete(path), |_| true).await
+    }
+
+    async fn ask(
+        &self,
+        key: &ServiceKey,
+        dialect: Dialect,
+        question: &Outgoing,
+        is_answer: impl FnOnce(&[u8]) -> bool,
+    ) -> Probed {
         let began_ms = self.clock.monotonic_ms();
-        let asked = tokio::time::timeout(TIMEOUT, self.ask(key, model)).await;
+        let sent = self.send(key, dialect, question, is_answer);
+        let asked = tokio::time::timeout(TIMEOUT, sent).await;
         let probed = asked.unwrap_or_else(|_| Probed::fault("timeout"));
         let duration_ms = self.clock.monotonic_ms().saturating_sub(began_ms);
         Probed { duration_ms, ..probed }
     }
 
-    async fn ask(&self, key: &ServiceKey, model: Option<&str>) -> Probed {
-        let sent = self.upstream.send(Dialect::Gemini, &question(model), &key.secret).await;
+    async fn send(
+        &self,
+        key: &ServiceKey,
+        dialect: Dialect,
+        question: &Outgoing,
+        is_answer: impl FnOnce(&[u8]) -> bool,
+    ) -> Probed {
+        let sent = self.upstream.send(dialect, question, &key.secret).await;
         let answer = match sent {
             Ok(answer) => answer,
             Err(SendError::Credential) => return Probed::fault("invalid_key_format"),
@@ -136,6 +160,11 @@ impl Probed {
             duration_ms: 0,
             failure: None,
         }
+    }
+
+    /// What the upstream said, or why it said nothing.
+    pub fn words(self) -> String {
+        self.message.unwrap_or_else(|| self.error.unwrap_or("it does not say why").to_owned())
     }
 
     /// What the state machine learns.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keypool::{Counts, KeyId, KeyView, Time, Trouble};
+use keypool::{Counts, KeyId, KeyView, Kin, Time, Trouble};
 
 use super::refusals::RefusedAttempt;
 use super::{KeyPool, ServiceKey};
@@ -14,6 +14,15 @@ impl KeyPool {
     /// The key behind an id.
     pub fn key(&self, id: KeyId) -> Option<Arc<ServiceKey>> {
         self.state.lock().keys.get(&id).cloned()
+    }
+
+    /// A key of this kin: the one it is named after, or if that is gone, another of its project.
+    pub fn key_of_kin(&self, kin: &Kin) -> Option<Arc<ServiceKey>> {
+        let is_kindred = |key: &Arc<ServiceKey>| {
+            self.kin(key.id).is_some_and(|other| self.are_kindred(kin, &other))
+        };
+        let of_project = || self.views().into_iter().map(|(key, _)| key).find(is_kindred);
+        self.key(kin.key).or_else(of_project)
     }
 
     /// What a person sees of one key.

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use dialect::path::Target;
 use dialect::{Dialect, Op, Usage};
+use http::HeaderMap;
+use http::header::USER_AGENT;
 use keypool::Verdict;
 
 use crate::admission::Permit;
@@ -26,6 +28,9 @@ const STATUS_CALLER_LEFT: u16 = 499;
 /// The error kind of such a request.
 const CALLER_LEFT: &str = "client_closed";
 
+/// How much of what a caller's program says of itself is kept.
+const CLIENT_BYTES_MAX: usize = 128;
+
 /// Who asks for what.
 #[derive(Debug)]
 pub(super) struct Subject {
@@ -36,6 +41,8 @@ pub(super) struct Subject {
     /// Empty where a call has none.
     pub(super) model: String,
     pub(super) is_stream: bool,
+    /// What the caller's program says it is; empty if it says nothing.
+    pub(super) client: String,
 }
 
 /// One admitted request until its last byte.
@@ -79,7 +86,12 @@ pub(super) struct Ending<'a> {
 
 impl Subject {
     /// The subject of a request whose body is not known yet.
-    pub(super) fn of(request_id: RequestId, caller: Arc<UserKey>, target: &Target) -> Self {
+    pub(super) fn of(
+        request_id: RequestId,
+        caller: Arc<UserKey>,
+        target: &Target,
+        headers: &HeaderMap,
+    ) -> Self {
         Self {
             request_id,
             caller,
@@ -87,8 +99,15 @@ impl Subject {
             op: target.op,
             model: target.model.clone().unwrap_or_default(),
             is_stream: target.op == Op::StreamGenerate,
+            client: client(headers),
         }
     }
+}
+
+/// The `User-Agent`, as far as it is kept.
+fn client(headers: &HeaderMap) -> String {
+    let client = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    client.get(..CLIENT_BYTES_MAX).unwrap_or(client).to_owned()
 }
 
 impl Exchange {
@@ -310,6 +329,7 @@ impl Exchange {
             duration_ms: 0,
             bytes_in: self.bytes_in,
             bytes_out: 0,
+            client: self.subject.client.clone(),
         }
     }
 

@@ -121,7 +121,7 @@ async fn proxied(
             error.response(dialect).map(ProxyBody::whole)
         }
         Ok(Admitted { target, caller, ticket }) => {
-            let subject = Subject::of(request_id, caller, &target);
+            let subject = Subject::of(request_id, caller, &target, &head.headers);
             let mut exchange = Exchange::begin(Arc::clone(app), subject);
             if let Some(ticket) = ticket {
                 let upload = (ticket, &target);

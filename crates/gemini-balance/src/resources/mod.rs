@@ -9,6 +9,7 @@ mod table;
 mod ticket;
 mod together;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ const ALL_MAX: usize = 400_000;
 const GONE_MS: i64 = 60 * 60 * 1_000;
 /// Most resources written in one transaction.
 const WRITTEN_MAX: usize = 4_096;
+/// How many are looked at before requests get their turn again.
+const LOOKED_AT_MAX: usize = 512;
 /// How long changes gather before they are written together.
 const GATHER: Duration = Duration::from_millis(200);
 /// How often what has ended is looked for.
@@ -71,6 +74,60 @@ pub enum Found {
     Foreign,
     /// These keys see it.
     Kept(Kin),
+}
+
+/// One that is there, for an admin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Its root.
+    pub name: Arc<str>,
+    /// The keys that see it.
+    pub kin: Kin,
+    /// The user key that had it made.
+    pub user: i64,
+    /// In ms since the epoch.
+    pub created_ms: i64,
+    /// When it ends by itself, in ms since the epoch.
+    pub expires_ms: Option<i64>,
+}
+
+impl Kept {
+    /// What it is: all of the name but its last segment, as `files`.
+    pub fn kind(&self) -> &str {
+        self.name.rsplit_once('/').map_or("", |(kind, _)| kind)
+    }
+}
+
+/// Which of them; what is not given does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// A text within the name, in lower case.
+    pub words: String,
+    /// What they are.
+    pub kind: Option<String>,
+    /// Whose they are.
+    pub user: Option<i64>,
+    /// The service key that made them.
+    pub key: Option<KeyId>,
+}
+
+impl Wanted {
+    fn includes(&self, name: &str, known: &Resource) -> bool {
+        self.user.is_none_or(|user| user == known.user)
+            && self.key.is_none_or(|key| key == known.kin.key)
+            && (self.words.is_empty() || name.to_lowercase().contains(&self.words))
+    }
+}
+
+/// A part of those that are wanted.
+#[derive(Debug, Default)]
+pub struct KeptPage {
+    /// Those that end first come first.
+    pub kept: Vec<Kept>,
+    /// How many are wanted.
+    pub total: usize,
+    /// How many there would be of each kind.
+    pub kinds: HashMap<String, usize>,
 }
 
 /// What an answer tells of a resource.
@@ -189,6 +246,40 @@ impl Resources {
             .filter(|(name, known)| is_kind(name) && known.is_live(now_ms))
             .map(|(name, known)| (Arc::clone(name), known.kin.clone()))
             .collect()
+    }
+
+    /// One that is there.
+    pub fn kept(&self, name: &str) -> Option<Kept> {
+        let now_ms = self.clock.wall_ms();
+        let table = self.table.lock();
+        let known = table.get(name).filter(|known| known.is_live(now_ms));
+        known.map(|known| known.kept(name.into()))
+    }
+
+    /// Some of those that are there. They are looked at a handful at a time, so that no request waits
+    /// for all of them; what changes meanwhile may be seen or not.
+    pub fn page(&self, wanted: &Wanted, offset: usize, limit: usize) -> KeptPage {
+        let now_ms = self.clock.wall_ms();
+        let mut page = KeptPage::default();
+        let mut last = None;
+        loop {
+            let some = self.table.lock().after(last.as_ref(), LOOKED_AT_MAX);
+            let Some((end, _)) = some.last() else { return page };
+            last = Some(end.clone());
+            for ((_, name), known) in some {
+                if !known.is_live(now_ms) || !wanted.includes(&name, &known) {
+                    continue;
+                }
+                let kept = known.kept(name);
+                *page.kinds.entry(kept.kind().to_owned()).or_default() += 1;
+                if wanted.kind.as_deref().is_none_or(|kind| kind == kept.kind()) {
+                    if offset <= page.total && page.kept.len() < limit {
+                        page.kept.push(kept);
+                    }
+                    page.total += 1;
+                }
+            }
+        }
     }
 
     /// How many are remembered, those that are gone included.

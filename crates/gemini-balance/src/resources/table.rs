@@ -1,11 +1,12 @@
 //! The resources in memory: by name, by owner, and in the order in which they end.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use keypool::Kin;
 
-use super::{ALL_MAX, PER_USER_MAX};
+use super::{ALL_MAX, Kept, PER_USER_MAX};
 
 /// One resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,13 +29,24 @@ impl Resource {
         !self.is_gone && self.expires_ms.is_none_or(|end| now_ms < end)
     }
 
+    /// As an admin sees it.
+    pub(super) fn kept(&self, name: Arc<str>) -> Kept {
+        Kept {
+            name,
+            kin: self.kin.clone(),
+            user: self.user,
+            created_ms: self.created_ms,
+            expires_ms: self.expires_ms,
+        }
+    }
+
     fn end_ms(&self) -> i64 {
         self.expires_ms.unwrap_or(i64::MAX)
     }
 }
 
 /// When something ends, and its name.
-type End = (i64, Arc<str>);
+pub(super) type End = (i64, Arc<str>);
 
 /// All that is remembered.
 #[derive(Debug, Default)]
@@ -119,6 +131,13 @@ impl Table {
         };
         let ends = held.into_iter().flatten();
         ends.filter_map(|(_, name)| Some((name, self.by_name.get(name)?)))
+    }
+
+    /// Some of all there are, in the order in which they end, behind that of a certain end.
+    pub(super) fn after(&self, end: Option<&End>, max: usize) -> Vec<(End, Resource)> {
+        let behind = end.map_or(Bound::Unbounded, Bound::Excluded);
+        let ends = self.by_end.range::<End, _>((behind, Bound::Unbounded)).take(max);
+        ends.filter_map(|end| Some((end.clone(), self.by_name.get(&end.1)?.clone()))).collect()
     }
 
     /// How many were forgotten for lack of room since the last call.

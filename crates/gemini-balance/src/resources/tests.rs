@@ -102,6 +102,36 @@ async fn a_restart_remembers_what_was_written_behind() {
     assert_eq!(names(&resources, "files", 7).len(), 9_999);
 }
 
+#[tokio::test]
+async fn an_admin_sees_all_that_is_there_a_page_at_a_time_whoever_made_it() {
+    let store = TestStore::new();
+    let clock = Clock::manual(BEGIN_MS);
+    let resources = load(&store, &clock, false).await;
+    let count = 3 * LOOKED_AT_MAX + 5;
+    for number in 0..count {
+        let user = if number % 2 == 0 { 7 } else { 8 };
+        made(&resources, &format!("files/{number:05}"), 1, user, None);
+        clock.advance(1);
+    }
+    made(&resources, "cachedContents/c", 2, 7, Some("2027-01-15T08:30:00Z"));
+    resources.forget("files/00000");
+
+    let all = resources.page(&Wanted::default(), 0, 10);
+    assert_eq!((all.total, all.kept.len()), (count, 10));
+    assert_eq!(&*all.kept[0].name, "cachedContents/c", "it ends first");
+    assert_eq!(&*all.kept[1].name, "files/00001");
+    let files = Wanted { kind: Some("files".to_owned()), user: Some(7), ..Wanted::default() };
+    let last = resources.page(&files, count / 2 - 1, 10);
+    assert_eq!((last.total, last.kept.len()), (count / 2, 1));
+    assert_eq!(last.kinds["cachedContents"], 1, "what another kind would show");
+    let words = Wanted { words: "es/0010".to_owned(), ..Wanted::default() };
+    assert_eq!(resources.page(&words, 0, 99).total, 10);
+    let key = Wanted { key: Some(KeyId(2)), ..Wanted::default() };
+    assert_eq!(resources.page(&key, 0, 99).total, 1);
+    clock.advance(HOUR_MS);
+    assert_eq!(resources.page(&key, 0, 99).total, 0);
+}
+
 async fn load(store: &Store, clock: &Clock, is_shared: bool) -> Arc<Resources> {
     let directory = tempfile::tempdir().unwrap();
     let vault = Vault::open(directory.path(), GivenSecrets::default(), WhenAbsent::Create).unwrap();

@@ -168,6 +168,8 @@ pub struct LogEntry {
     pub bytes_in: u64,
     /// Size of the answer's body.
     pub bytes_out: u64,
+    /// What the caller's program says it is.
+    pub client: Option<String>,
 }
 
 /// What the log knows, to choose a filter from. Each list in the order of the alphabet.
@@ -245,13 +247,14 @@ pub(super) fn entries(connection: &Connection, ids: &[i64]) -> Result<Vec<LogEnt
                 s.brief, m.text, d.text, op.text, o.is_stream, o.status, e.text, l.attempt,
                 l.is_final, l.prompt_tokens, l.completion_tokens, l.cached_tokens,
                 l.thinking_tokens, l.total_tokens, l.first_byte_ms, l.duration_ms, l.bytes_in,
-                l.bytes_out
+                l.bytes_out, c.text
          FROM request_logs l
          JOIN outcomes o ON o.id = l.outcome_id
          JOIN words m ON m.id = o.model
          JOIN words d ON d.id = o.dialect
          JOIN words op ON op.id = o.operation
          LEFT JOIN words e ON e.id = o.error_kind
+         LEFT JOIN words c ON c.id = l.client
          LEFT JOIN user_keys u ON u.id = l.user_key_id
          LEFT JOIN service_keys s ON s.id = l.service_key_id
          WHERE l.id = ?1",
@@ -393,5 +396,6 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<LogEntry> {
         duration_ms,
         bytes_in: unsigned(row, 22)?,
         bytes_out: unsigned(row, 23)?,
+        client: row.get(24)?,
     })
 }

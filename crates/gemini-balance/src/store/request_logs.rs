@@ -57,7 +57,11 @@ pub(super) fn insert<'a>(
         ids.push(id);
         let outcome = outcome(connection, words, row)?;
         let (outcome_id, outcome) = words.outcome(connection, outcome)?;
-        insert_row(connection, row, Place { id, outcome_id, part })?;
+        let client = match row.client.as_str() {
+            "" => None,
+            client => Some(words.word(connection, Kind::Client, client)?),
+        };
+        insert_row(connection, row, Place { id, outcome_id, part, client })?;
         rollup.add(row, time_ms(id), &outcome);
     }
     count_in_part(connection, part, &ids)?;
@@ -81,6 +85,7 @@ struct Place {
     id: i64,
     outcome_id: i64,
     part: i64,
+    client: Option<i64>,
 }
 
 /// The part that grows: the newest, or one more when that is full.
@@ -167,7 +172,7 @@ fn outcome(
 fn insert_row(connection: &Connection, row: &LogRow, place: Place) -> Result<(), StoreError> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO request_logs VALUES
-             (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+             (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
     )?;
     statement.execute(rusqlite::params![
         place.id,
@@ -187,6 +192,7 @@ fn insert_row(connection: &Connection, row: &LogRow, place: Place) -> Result<(),
         row.bytes_in.cast_signed(),
         row.bytes_out.cast_signed(),
         place.part,
+        place.client,
     ])?;
     Ok(())
 }
@@ -199,6 +205,7 @@ mod tests {
     use crate::store::calendar::TimeRange;
     use crate::store::log_pages::LogFilter;
     use crate::store::tests::{TestStore, row};
+    use crate::store::words::OTHER;
 
     #[test]
     fn request_ids_are_read_and_shown_as_hex() {
@@ -244,6 +251,7 @@ mod tests {
         let rows: Vec<_> = (0..10_100)
             .map(|number| LogRow {
                 model: format!("model-{number}-{}", "é".repeat(200)),
+                client: format!("client-{number}"),
                 ..row(number)
             })
             .collect();
@@ -253,5 +261,7 @@ mod tests {
         let models = store.known_values().await.unwrap().models;
         assert_eq!(models.len(), 4_097);
         assert!(models.iter().all(|model| model.len() <= 128));
+        let page = store.log_page(LogFilter::ALL, None, 1_000).await.unwrap();
+        assert!(page.rows.iter().all(|row| row.client.as_deref() == Some(OTHER)));
     }
 }

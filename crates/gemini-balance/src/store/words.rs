@@ -23,6 +23,7 @@ pub(super) enum Kind {
     Error = 2,
     Operation = 3,
     Dialect = 4,
+    Client = 5,
 }
 
 /// What an attempt was and how it ended, in numbers of words.
@@ -122,6 +123,7 @@ impl Kind {
     fn count_max(self) -> usize {
         match self {
             Self::Model => 4_096,
+            Self::Client => 1_024,
             Self::Error | Self::Operation => 256,
             Self::Dialect => 16,
         }

@@ -99,6 +99,11 @@ impl Outgoing {
             body: Bytes::new(),
         }
     }
+
+    /// A bare `DELETE`.
+    pub fn delete(path_and_query: impl Into<String>) -> Self {
+        Self { method: Method::DELETE, ..Self::get(path_and_query) }
+    }
 }
 
 /// Why no response head arrived.

@@ -19,13 +19,14 @@ use crate::web::encoding::Encoding;
 use crate::web::files::{File, Files, HASHED};
 
 /// The first segments of the paths that are pages; `web/src/routes` has a folder for each.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "",
     "auth-keys",
     "login",
     "realtime-logs",
     "request-keys",
     "request-logs",
+    "resources",
     "settings",
     "stats",
 ];

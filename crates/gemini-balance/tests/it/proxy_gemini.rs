@@ -3,7 +3,7 @@
 use fake_upstream::{Answer, UsageForm, When};
 use serde_json::{Value, json};
 
-use crate::support::{Form, Gateway};
+use crate::support::{Ask, Form, Gateway};
 
 fn question(text: &str) -> Value {
     json!({"contents": [{"role": "user", "parts": [{"text": text}]}]})
@@ -35,6 +35,23 @@ async fn a_stream_is_events_with_alt_sse_and_a_json_array_without() {
     assert_eq!(events.header("content-type"), "text/event-stream");
     assert!(events.events().len() > 1);
     assert!(array.json().is_array());
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_program_of_the_caller_says_it_is_stands_in_the_row() {
+    let gateway = Gateway::start().await;
+
+    for (said, kept) in [
+        ("OpenAI/Python 3.54.0", Some("OpenAI/Python 3.54.0".to_owned())),
+        (&"x".repeat(500), Some("x".repeat(128))),
+        ("", None),
+    ] {
+        let client = gateway.gemini().with("user-agent", said);
+        Ask::gemini().is_answered(&client).await;
+        let row = gateway.final_rows().await.pop().unwrap();
+        assert_eq!(row.client, kept);
+    }
     gateway.close().await;
 }
 

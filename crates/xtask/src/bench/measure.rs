@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use super::{
     cell::Cell,
     figures::number,
+    process::Processes,
     stage::{Core, Server, Stage, pinned},
 };
 use crate::{Outcome, workspace};
@@ -32,15 +33,30 @@ pub(crate) struct Sample {
     pub(crate) errors: f64,
 }
 
-/// Puts the load of a cell on a server.
+/// Puts the load of a cell on a server of the stage.
 ///
 /// # Errors
 ///
 /// If the load generator does not run, or the server has ended.
 pub(crate) fn measure(stage: &Stage, server: Server, cell: &Cell, seconds: u32) -> Outcome<Sample> {
     let processes = stage.processes(server)?;
+    on(stage.port(server), stage.user_key(), &processes, cell, seconds)
+}
+
+/// Puts the load of a cell on whoever listens on `port`, which are the `processes`.
+///
+/// # Errors
+///
+/// As [`measure`].
+pub(crate) fn on(
+    port: u16,
+    user_key: &str,
+    processes: &Processes,
+    cell: &Cell,
+    seconds: u32,
+) -> Outcome<Sample> {
     let cpu_before_us = processes.cpu_us()?;
-    let output = load(stage, server, cell, seconds)?.stderr(Stdio::inherit()).output()?;
+    let output = load(port, user_key, cell, seconds)?.stderr(Stdio::inherit()).output()?;
     let cpu_us = processes.cpu_us()? - cpu_before_us;
     let line = String::from_utf8_lossy(&output.stdout);
     let figure = |name: &str| {
@@ -49,7 +65,7 @@ pub(crate) fn measure(stage: &Stage, server: Server, cell: &Cell, seconds: u32) 
     let requests = figure("requests")?;
     let errors = figure("errors")?;
     if 0.0 < errors {
-        eprint!("  {}: {}", server.name(), line.trim());
+        eprint!("  port {port}: {}", line.trim());
     }
     Ok(Sample {
         requests_per_second: requests / figure("seconds")?,
@@ -64,17 +80,17 @@ pub(crate) fn measure(stage: &Stage, server: Server, cell: &Cell, seconds: u32) 
     })
 }
 
-/// Prepares the load generator for a cell; its line of JSON goes to standard output.
+/// Prepares the load generator for a cell on whoever listens on `port`; its line of JSON goes to standard output.
 ///
 /// # Errors
 ///
 /// If it was not built.
-pub(crate) fn load(stage: &Stage, server: Server, cell: &Cell, seconds: u32) -> Outcome<Command> {
+pub(crate) fn load(port: u16, user_key: &str, cell: &Cell, seconds: u32) -> Outcome<Command> {
     let Cell { path, connections, body_bytes, rate, ramp_ms, .. } = *cell;
     let mut command = pinned(Core::Load, &workspace::program("release", "load")?);
     command
-        .args(["run", &format!("127.0.0.1:{}", stage.port(server)), path])
-        .args(["--header", &format!("x-goog-api-key: {}", stage.user_key())])
+        .args(["run", &format!("127.0.0.1:{port}"), path])
+        .args(["--header", &format!("x-goog-api-key: {user_key}")])
         .args(["--connections", &connections.to_string()])
         .args(["--seconds", &seconds.to_string()])
         .args(["--body-bytes", &body_bytes.to_string()])

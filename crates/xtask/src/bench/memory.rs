@@ -41,8 +41,9 @@ fn of(stage: &Stage, server: Server, seconds: u32) -> Outcome<Memory> {
     thread::sleep(rest);
     let idle_mib = processes.resident_mib()?;
 
-    let mut load =
-        measure::load(stage, server, JSON_256, seconds)?.stdout(Stdio::null()).spawn()?;
+    let mut load = measure::load(stage.port(server), stage.user_key(), JSON_256, seconds)?
+        .stdout(Stdio::null())
+        .spawn()?;
     let mut under_load_mib = idle_mib;
     while load.try_wait()?.is_none() {
         under_load_mib = under_load_mib.max(processes.resident_mib()?);

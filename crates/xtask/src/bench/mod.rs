@@ -6,6 +6,7 @@
 
 mod cell;
 mod figures;
+mod instructions;
 pub(crate) mod machine;
 mod measure;
 mod memory;
@@ -13,10 +14,12 @@ mod nginx;
 pub(crate) mod page;
 mod process;
 mod report;
+mod scale;
 mod stage;
 mod targets;
 
 use cell::CELLS;
+pub(crate) use instructions::instructions;
 use measure::Sample;
 use stage::{Server, Stage};
 
@@ -49,10 +52,12 @@ pub(crate) fn bench(words: &[&str]) -> Outcome {
     // Apart, so that the gateway is built as it ships, without the other's features.
     Step::cargo("build --release --package gemini-balance").run()?;
     Step::cargo("build --release --package load").run()?;
+    Step::cargo("build --release --package keypool --example lease_cost").run()?;
 
     let folder = workspace::target()?.join("bench");
     let stage = Stage::build(&folder)?;
     let memory = memory::measure(&stage, plan.seconds)?;
+    let scale = scale::measure(&stage, &folder, plan)?;
     let mut rows = Vec::new();
     for cell in CELLS {
         let mut rounds = Vec::new();
@@ -69,7 +74,7 @@ pub(crate) fn bench(words: &[&str]) -> Outcome {
         rows.push(report::Row { cell, rounds });
     }
 
-    let text = report::report(&rows, &memory, &machine::describe(plan)?);
+    let text = report::report(&rows, &memory, &scale, &machine::describe(plan)?);
     println!("{text}");
     if plan.is_written { page::write("bench", &text) } else { Ok(()) }
 }

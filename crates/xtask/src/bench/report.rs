@@ -1,6 +1,14 @@
 //! The tables of a bench, in Markdown: they are read at the terminal and in the page alike.
 
-use super::{cell::Cell, figures::Spread, measure::Sample, memory::Memory, stage::Server, targets};
+use super::{
+    cell::Cell,
+    figures::Spread,
+    measure::Sample,
+    memory::Memory,
+    scale::{self, Scale},
+    stage::Server,
+    targets,
+};
 
 /// One cell with what its rounds brought, for each server in the order of [`Server::ALL`].
 #[derive(Debug)]
@@ -31,14 +39,15 @@ impl Row {
 }
 
 /// Writes everything down.
-pub(crate) fn report(rows: &[Row], memory: &[Memory], machine: &str) -> String {
+pub(crate) fn report(rows: &[Row], memory: &[Memory], scale: &Scale, machine: &str) -> String {
     let parts = [
         machine.to_owned(),
-        targets::table(rows, memory),
+        targets::table(rows, memory, scale),
         cost_table(rows),
         latency_table(rows),
         age_table(rows),
         memory_table(memory),
+        scale::table(scale),
     ];
     parts.join("\n\n")
 }

@@ -2,7 +2,13 @@
 //!
 //! What is measured has the first core to itself; load and upstream share the second.
 
-use std::{fs, path::Path, process::Command, thread};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::Duration,
+};
 
 use super::{nginx, process::Processes};
 use crate::{Outcome, admin, companion::Companion, http, step::Step, workspace};
@@ -45,14 +51,15 @@ pub(crate) enum Core {
     Measured,
     /// The core of load and upstream.
     Load,
+    /// Both, which load and upstream then share with what is measured.
+    Both,
 }
 
 /// The three servers, running. They end in the order of the fields.
 pub(crate) struct Stage {
-    gateway: Place,
+    gateway: Gateway,
     nginx: Place,
     upstream: Place,
-    user_key: String,
 }
 
 struct Place {
@@ -67,19 +74,13 @@ impl Stage {
     ///
     /// If a program does not start or answer.
     pub(crate) fn build(folder: &Path) -> Outcome<Self> {
-        if folder.exists() {
-            fs::remove_dir_all(folder)?;
-        }
-        fs::create_dir_all(folder)?;
-        let service_keys: Vec<_> =
-            (0..SERVICE_KEYS).map(|index| format!("AIza-bench-{index:04}")).collect();
-        let service_key = service_keys.first().ok_or("no service key")?;
-
+        empty(folder)?;
         let upstream = start_upstream(folder)?;
-        let nginx = start_nginx(folder, upstream.port, service_key)?;
-        let gateway = start_gateway(folder, upstream.port)?;
-        let user_key = admin::furnish(gateway.port, PASSWORD, &service_keys)?;
-        Ok(Self { gateway, nginx, upstream, user_key })
+        let nginx = start_nginx(folder, upstream.port, &service_key(0))?;
+        let mut command = pinned(Core::Measured, &program()?);
+        command.env("WORKERS", "1");
+        let gateway = Gateway::start(command, folder, upstream.port, SERVICE_KEYS)?;
+        Ok(Self { gateway, nginx, upstream })
     }
 
     /// Returns the port on which the server listens.
@@ -89,7 +90,7 @@ impl Stage {
 
     /// Returns the key that every caller shows.
     pub(crate) fn user_key(&self) -> &str {
-        &self.user_key
+        self.gateway.user_key()
     }
 
     /// Returns the processes of the server.
@@ -105,8 +106,88 @@ impl Stage {
         match server {
             Server::Direct => &self.upstream,
             Server::Nginx => &self.nginx,
-            Server::Gateway => &self.gateway,
+            Server::Gateway => &self.gateway.place,
         }
+    }
+}
+
+/// A gateway with service keys and a user key.
+pub(crate) struct Gateway {
+    place: Place,
+    user_key: String,
+    keys_took: Duration,
+}
+
+impl Gateway {
+    /// Starts the gateway as `command` says, with its files in `folder`, and brings the keys in.
+    ///
+    /// # Errors
+    ///
+    /// If it does not start or answer, or refuses the keys.
+    pub(crate) fn start(
+        command: Command,
+        folder: &Path,
+        upstream_port: u16,
+        service_keys: usize,
+    ) -> Outcome<Self> {
+        let port = http::free_port(0)?;
+        let mut companion = launch_gateway(command, folder, upstream_port, port)?;
+        companion.wait_until_ready(port, "/health")?;
+        let (user_key, keys_took) =
+            admin::furnish(port, PASSWORD, &service_keys_named(service_keys))?;
+        Ok(Self { place: Place { companion, port }, user_key, keys_took })
+    }
+
+    /// Returns the port on which it listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.place.port
+    }
+
+    /// Returns the key that every caller shows.
+    pub(crate) fn user_key(&self) -> &str {
+        &self.user_key
+    }
+
+    /// Returns how long it took to add the service keys.
+    pub(crate) fn keys_took(&self) -> Duration {
+        self.keys_took
+    }
+
+    /// Returns the number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.place.companion.id()
+    }
+
+    /// Returns its process as the kernel accounts for it.
+    ///
+    /// # Errors
+    ///
+    /// If it has ended.
+    pub(crate) fn processes(&self) -> Outcome<Processes> {
+        Processes::find(self.id())
+    }
+}
+
+/// Upstream and gateway alone, the latter inside another program. They end in the order of the fields.
+pub(crate) struct Pair {
+    /// The gateway, with its keys.
+    pub(crate) gateway: Gateway,
+    _upstream: Place,
+}
+
+impl Pair {
+    /// Starts both, with their files in `folder`, which is emptied first; `tool` is a program that runs
+    /// the one that follows its arguments.
+    ///
+    /// # Errors
+    ///
+    /// If a program does not start or answer.
+    pub(crate) fn build(folder: &Path, mut tool: Command) -> Outcome<Self> {
+        empty(folder)?;
+        let upstream = start_upstream(folder)?;
+        tool.arg(program()?).env("WORKERS", "1");
+        let gateway = Gateway::start(tool, folder, upstream.port, SERVICE_KEYS)?;
+        Ok(Self { gateway, _upstream: upstream })
     }
 }
 
@@ -132,11 +213,32 @@ pub(crate) fn check_tools() -> Outcome {
 pub(crate) fn pinned(core: Core, program: &Path) -> Command {
     let core = match core {
         Core::Measured => "0",
+        Core::Load if thread::available_parallelism().is_ok_and(|cores| cores.get() < 2) => "0",
         Core::Load => "1",
+        Core::Both => "0,1",
     };
     let mut command = Command::new("sh");
     command.args(["-c", SCRIPT, core]).arg(program);
     command
+}
+
+fn empty(folder: &Path) -> Outcome {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    Ok(fs::create_dir_all(folder)?)
+}
+
+fn service_keys_named(count: usize) -> Vec<String> {
+    (0..count).map(service_key).collect()
+}
+
+fn service_key(index: usize) -> String {
+    format!("AIza-bench-{index:04}")
+}
+
+fn program() -> Outcome<PathBuf> {
+    workspace::program("release", "gemini-balance")
 }
 
 fn start_upstream(folder: &Path) -> Outcome<Place> {
@@ -155,15 +257,21 @@ fn start_nginx(folder: &Path, upstream_port: u16, service_key: &str) -> Outcome<
     start(&command, folder, "nginx", port)
 }
 
-/// Starts the gateway as it comes, with log lines, log rows and metrics.
-fn start_gateway(folder: &Path, upstream_port: u16) -> Outcome<Place> {
-    let port = http::free_port(0)?;
+/// Starts the gateway as it comes, with log lines, log rows and metrics, and does not wait for it.
+///
+/// # Errors
+///
+/// If it cannot be started.
+pub(crate) fn launch_gateway(
+    mut command: Command,
+    folder: &Path,
+    upstream_port: u16,
+    port: u16,
+) -> Outcome<Companion> {
     let upstream_url = format!("http://127.0.0.1:{upstream_port}");
-    let mut command = pinned(Core::Measured, &workspace::program("release", "gemini-balance")?);
     command.current_dir(folder).envs([
         ("HOST", "127.0.0.1"),
         ("PORT", &port.to_string()),
-        ("WORKERS", "1"),
         ("PASSWORD", PASSWORD),
         ("DATA_DIR", &folder.join("data").to_string_lossy()),
         ("GEMINI_API_BASE_URL", &upstream_url),
@@ -171,7 +279,7 @@ fn start_gateway(folder: &Path, upstream_port: u16) -> Outcome<Place> {
         ("UPSTREAM_ALLOW_PRIVATE", "true"),
         ("METRICS_LISTEN", "127.0.0.1:0"),
     ]);
-    start(&command, folder, "gateway", port)
+    Companion::start(&command, &folder.join("gateway.log"))
 }
 
 fn start(command: &Command, folder: &Path, name: &str, port: u16) -> Outcome<Place> {

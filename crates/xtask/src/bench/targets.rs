@@ -5,6 +5,7 @@ use super::{
     measure::Sample,
     memory::Memory,
     report::Row,
+    scale::Scale,
     stage::Server,
 };
 
@@ -16,16 +17,16 @@ struct Target {
 }
 
 /// Writes down each target, its bound, and whether it holds.
-pub(crate) fn table(rows: &[Row], memory: &[Memory]) -> String {
+pub(crate) fn table(rows: &[Row], memory: &[Memory], scale: &Scale) -> String {
     let mut text = "### Targets\n\n| what | at most | measured | |\n|---|--:|--:|---|".to_owned();
-    for Target { what, bound, measured } in targets(rows, memory) {
+    for Target { what, bound, measured } in targets(rows, memory, scale) {
         let verdict = if measured <= bound { "held" } else { "missed" };
         text += &format!("\n| {what} | {bound:.2} | {measured:.2} | {verdict} |");
     }
     text
 }
 
-fn targets(rows: &[Row], memory: &[Memory]) -> Vec<Target> {
+fn targets(rows: &[Row], memory: &[Memory], scale: &Scale) -> Vec<Target> {
     let at = |cell: &Cell| rows.iter().find(|row| row.cell == cell);
     let cpu =
         |cell: &Cell| at(cell).map_or(f64::NAN, |row| row.ratio(|sample| sample.cpu_us).median);
@@ -65,6 +66,12 @@ fn targets(rows: &[Row], memory: &[Memory]) -> Vec<Target> {
         ("memory idle, MiB", 15.0, mib(|memory| memory.idle_mib)),
         ("memory under load, MiB", 30.0, mib(|memory| memory.under_load_mib)),
         ("memory after load, MiB", 20.0, mib(|memory| memory.after_mib)),
+        ("50,000 keys: lease and settlement at p99, µs", 2.0, scale.lease_p99_ns[1] / 1e3),
+        ("50,000 keys: CPU per request, × that with 50", 1.05, scale.many_keys_cpu),
+        ("50,000 keys: adding them, s", 3.0, scale.import_s),
+        ("50,000 keys: start to first answer, ms", 500.0, scale.start_ms[1]),
+        ("nothing there: start to first answer, ms", 100.0, scale.start_ms[0]),
+        ("two cores: CPU per request, × that on one", 2.0 / 1.7, 2.0 / scale.two_cores()),
     ]
     .into_iter()
     .map(|(what, bound, measured)| Target { what, bound, measured })
@@ -77,9 +84,10 @@ mod tests {
 
     #[test]
     fn what_was_not_measured_is_not_held() {
-        let table = table(&[], &[]);
+        let scale = Scale::unknown();
+        let table = table(&[], &[], &scale);
 
-        assert_eq!(table.matches("| missed |").count(), 11);
+        assert_eq!(table.matches("| missed |").count(), 17);
         assert!(!table.contains("| held |"));
     }
 
@@ -88,7 +96,7 @@ mod tests {
         let sample = |p50_us| Sample { p50_us, ..Sample::default() };
         let rows = [Row { cell: JSON_1, rounds: vec![[100.0, 150.0, 140.0].map(sample)] }];
 
-        let targets = targets(&rows, &[]);
+        let targets = targets(&rows, &[], &Scale::unknown());
 
         let added = targets.iter().find(|target| target.what.contains("added p50")).unwrap();
         assert!((added.measured - 0.8).abs() < 1e-9);

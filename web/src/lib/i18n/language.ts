@@ -18,6 +18,11 @@ export async function loadTexts(language: Language): Promise<Dictionary> {
 	return texts.default;
 }
 
+/** Loads what the settings mean, by their names; in English the server says it. */
+export async function loadSettingDocs(language: Language): Promise<Record<string, string>> {
+	return language === 'zh-CN' ? (await import('./zh/setting-docs')).settingDocs : {};
+}
+
 /** Keeps the choice for the next visit, and tells the browser. */
 export function rememberLanguage(language: Language): void {
 	document.documentElement.lang = language;

@@ -1,3 +1,4 @@
+import Archive from '@lucide/svelte/icons/archive';
 import ChartColumn from '@lucide/svelte/icons/chart-column';
 import Gauge from '@lucide/svelte/icons/gauge';
 import KeyRound from '@lucide/svelte/icons/key-round';
@@ -42,6 +43,7 @@ export function pages(t: Dictionary): Page[] {
 		},
 		{ path: '/realtime-logs', label: t.realtimeLogs.title, icon: SquareActivity },
 		{ path: '/stats', label: t.stats.title, icon: ChartColumn },
+		{ path: '/resources', label: t.resources.title, icon: Archive },
 		{ path: '/settings', label: t.settings.title, icon: Settings }
 	];
 }

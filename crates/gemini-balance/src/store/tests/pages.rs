@@ -92,6 +92,7 @@ async fn a_row_is_shown_as_it_was_recorded() {
     assert_eq!(shown.error_kind.as_deref(), Some("rate_limit"));
     assert_eq!(shown.tokens, recorded.tokens);
     assert_eq!(shown.bytes_out, recorded.bytes_out);
+    assert_eq!(shown.client.as_deref(), Some("curl/8.5.0"));
     assert!(shown.id < 1 << 53);
 }
 

@@ -32,6 +32,8 @@ const WRITE_MAX: Duration = Duration::from_millis(50);
 const CALLERS_WAIT_MAX: Duration = Duration::from_millis(5);
 /// How long the first look at what is too old may be away, and take.
 const RETENTION_WAIT: Duration = Duration::from_secs(1_800);
+/// Free space that stays in the file, if it is not an eighth of it that is more.
+const FREE_BYTES_KEPT: u64 = 4 << 20;
 /// How long an admin thinks before the next look.
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
 /// How often each question is asked.
@@ -342,11 +344,11 @@ async fn ask_everything(stage: &Stage, rounds: usize) -> [Figures; 3] {
     [lists, statistics, writes]
 }
 
-/// Looks at the list, at a statistic and writes, until half of the rows have gone and the file has shrunk: how long that
-/// took since the first went, and each look.
+/// Looks at the list, at a statistic and writes, until half of the rows have gone and what they took is given back: how
+/// long that took since the first went, and each look.
 async fn look_on_while_half_goes(stage: &Stage, traffic: &mut Traffic) -> (Figures, Duration) {
     let Stage { admin, log, .. } = stage;
-    let (began, before) = (Instant::now(), stage.file_bytes());
+    let began = Instant::now();
     let counted =
         format!("/api/request_logs?limit=1&request_time_end={}", log.ended_at_ms(log.rows));
     let mut figures = Figures::default();
@@ -368,14 +370,20 @@ async fn look_on_while_half_goes(stage: &Stage, traffic: &mut Traffic) -> (Figur
         } else if pruning.is_some() {
             figures.append(looks);
         }
-        let is_done = left <= log.rows / 2 + 1 && stage.file_bytes() <= before * 4 / 5;
-        if is_done || RETENTION_WAIT < began.elapsed() {
-            assert!(left <= log.rows / 2 + 1, "{left} rows are left");
+        if left <= log.rows / 2 + 1 && is_given_back(admin).await {
             break;
         }
+        assert!(began.elapsed() < RETENTION_WAIT, "{left} rows are left");
         tokio::time::sleep(LOOK_PAUSE).await;
     }
     (figures, pruning.unwrap_or(began).elapsed())
+}
+
+/// Whether no more of the file is free than is kept for use.
+async fn is_given_back(admin: &Client) -> bool {
+    let database = admin.get("/api/system").await.json()["database"].take();
+    let bytes = |name: &str| database[name].as_u64().unwrap();
+    bytes("free_bytes") <= FREE_BYTES_KEPT.max(bytes("file_bytes") / 8)
 }
 
 /// Asks, and answers what came; how long it took is noted under a name.

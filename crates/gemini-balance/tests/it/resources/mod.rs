@@ -1,6 +1,7 @@
 //! What the upstream keeps for one project is reached with that project's key, by whoever made it, and
 //! by nobody else: files, caches, batches, operations, interactions, in paths and in bodies.
 
+mod administered;
 mod affinity;
 mod lists;
 mod uploads;

@@ -9,6 +9,7 @@ import { authKeys } from './auth-keys';
 import { requestLogs } from './request-logs';
 import { realtimeLogs } from './realtime-logs';
 import { stats } from './stats';
+import { resources } from './resources';
 
 /** Every text of the app, by area. A language that lacks one, or has one too many, does not compile. */
 const texts = {
@@ -23,7 +24,8 @@ const texts = {
 	authKeys,
 	requestLogs,
 	realtimeLogs,
-	stats
+	stats,
+	resources
 };
 
 export type Dictionary = typeof texts;

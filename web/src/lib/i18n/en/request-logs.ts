@@ -73,5 +73,6 @@ export const requestLogs = {
 	cached: 'Tokens known already',
 	totalTokens: 'Tokens in all',
 	dialect: 'Protocol',
+	client: 'Program',
 	afterMs: (time: string) => `after ${time}`
 };

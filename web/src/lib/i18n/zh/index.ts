@@ -9,6 +9,7 @@ import { authKeys } from './auth-keys';
 import { requestLogs } from './request-logs';
 import { realtimeLogs } from './realtime-logs';
 import { stats } from './stats';
+import { resources } from './resources';
 
 
 const texts: Dictionary = {
@@ -23,7 +24,8 @@ const texts: Dictionary = {
 	authKeys,
 	requestLogs,
 	realtimeLogs,
-	stats
+	stats,
+	resources
 };
 
 

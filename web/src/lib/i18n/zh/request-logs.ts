@@ -74,5 +74,6 @@ export const requestLogs: typeof english = {
 	cached: '已缓存令牌',
 	totalTokens: '令牌合计',
 	dialect: '协议',
+	client: '客户端程序',
 	afterMs: (time) => `${time}后`
 };

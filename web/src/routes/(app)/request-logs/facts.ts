@@ -42,6 +42,7 @@ export function factsOf(
 	add(t.answer, String(log.is_stream), 'stream', log.is_stream ? t.stream : t.whole);
 	add(t.column.operation, log.operation);
 	add(t.dialect, log.dialect);
+	add(t.client, log.client);
 	add(t.column.bytes, `${bytes(log.bytes_in)} / ${bytes(log.bytes_out)}`);
 	count(t.totalTokens, log.total_tokens);
 	count(t.prompt, log.prompt_tokens);

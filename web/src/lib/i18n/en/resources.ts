@@ -1,0 +1,35 @@
+/** Texts of the page /resources. */
+export const resources = {
+	title: 'Resources',
+	lead: 'Files, caches, batches and the like that upstreams keep for the projects of your keys.',
+	find: 'Search names',
+	kind: 'Kind',
+	anyKind: 'Any kind',
+	clearFilters: 'Clear filters',
+	name: 'Name',
+	user: 'Whose',
+	key: 'Made by',
+	created: 'Made',
+	expires: 'Until',
+	expiresAt: (when: string) => `ends ${when}`,
+	noEnd: 'no known end',
+	deletedKey: 'a deleted key',
+	emptyTitle: 'Nothing is kept',
+	emptyText: 'What applications make through the gateway, say by uploading a file, is listed here.',
+	noneTitle: 'No resource matches',
+	noneText: 'No resource fulfils the filters.',
+	removeOf: (name: string) => `Delete ${name}`,
+	removeTitle: (name: string) => `Delete ${name}?`,
+	removeText: 'It is deleted at the upstream. Whoever still uses it gets an error.',
+	forgetText: 'The key that made it was deleted. If no other key of its project is there, only our note of it goes.',
+	removeGo: 'Delete',
+	outcomes: {
+		deleted: (name: string) => `${name} is deleted.`,
+		was_gone: (name: string) => `${name} was not there any more.`,
+		forgotten: (name: string) => `${name} is forgotten; no key could reach it.`
+	},
+	pages: 'Pages',
+	before: 'Back',
+	after: 'Next',
+	pageOf: (page: string, pages: string, total: string) => `Page ${page} of ${pages}, ${total} in all`
+};
