@@ -17,7 +17,7 @@ use super::{
     cell::{BURST, Cell, JSON_1, PACED},
     figures::number,
     measure,
-    stage::Pair,
+    stage::{self, Pair},
 };
 use crate::{Outcome, packages, step::Step, workspace};
 
@@ -111,6 +111,8 @@ fn run(pair: &Pair, cell: &Cell, seconds: u32) -> Outcome<f64> {
 fn dump(pair: &Pair) -> Outcome {
     let mut control = Command::new("callgrind_control");
     control.arg("--dump").arg(pair.gateway.id().to_string());
+    // Valgrind names its pipe after this variable, which is a setting of the gateway's.
+    control.env("HOST", stage::HOST);
     let output = control.output().map_err(|error| format!("callgrind_control: {error}"))?;
     if output.status.success() {
         Ok(())

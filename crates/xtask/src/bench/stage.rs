@@ -13,6 +13,8 @@ use std::{
 use super::{nginx, process::Processes};
 use crate::{Outcome, admin, companion::Companion, http, step::Step, workspace};
 
+/// Where the gateway listens.
+pub(crate) const HOST: &str = "127.0.0.1";
 const SERVICE_KEYS: usize = 50;
 const PASSWORD: &str = "bench-by-night";
 /// Each program may have as many open files as the system lets it: 4,096 callers are 8,192
@@ -270,7 +272,7 @@ pub(crate) fn launch_gateway(
 ) -> Outcome<Companion> {
     let upstream_url = format!("http://127.0.0.1:{upstream_port}");
     command.current_dir(folder).envs([
-        ("HOST", "127.0.0.1"),
+        ("HOST", HOST),
         ("PORT", &port.to_string()),
         ("PASSWORD", PASSWORD),
         ("DATA_DIR", &folder.join("data").to_string_lossy()),
