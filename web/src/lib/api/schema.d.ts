@@ -637,6 +637,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/resources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what upstreams keep, as far as it was made through the gateway. */
+        get: operations["list_resources"];
+        put?: never;
+        post?: never;
+        /** Deletes a resource where it lies, with a key that sees it. One that no key sees any more is forgotten. */
+        delete: operations["delete_resource"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/settings": {
         parameters: {
             query?: never;
@@ -1836,6 +1854,11 @@ export interface components {
              */
             tokens_per_minute: number;
         };
+        /**
+         * @description What has become of a resource that was to be deleted.
+         * @enum {string}
+         */
+        Removal: "deleted" | "was_gone" | "forgotten";
         /** @description One attempt. */
         RequestLog: {
             /**
@@ -1860,6 +1883,8 @@ export interface components {
              * @description Tokens of the question that the upstream knew already.
              */
             cached_tokens?: number | null;
+            /** @description What the caller's program says it is (`User-Agent`). */
+            client?: string | null;
             /**
              * Format: int32
              * @description Tokens of the answer.
@@ -2021,6 +2046,55 @@ export interface components {
              * @description The tokens that they and their attempts have cost.
              */
             total_tokens: number;
+        };
+        /** @description Something that an upstream keeps. */
+        Resource: {
+            /** @description When it was made. */
+            created_at: components["schemas"]["Moment"];
+            expires_at?: components["schemas"]["Moment"] | null;
+            /** @description First and last characters of that key; `null` if it was deleted. */
+            key_brief?: string | null;
+            /** @description Names that key in paths; `null` if it was deleted. */
+            key_identifier?: string | null;
+            /** @description What it is, as `files`. */
+            kind: string;
+            /** @description Its full name, as `files/abc`. */
+            name: string;
+            /** @description The project of that key; empty if it is alone. */
+            project: string;
+            /**
+             * Format: int64
+             * @description The service key that made it.
+             */
+            service_key_id: number;
+            /** @description That key's name; `null` if it was deleted. */
+            user_key?: string | null;
+            /**
+             * Format: int64
+             * @description The user key that had it made.
+             */
+            user_key_id: number;
+        };
+        /** @description How many resources are of a kind. */
+        ResourceKind: {
+            /** @description The resources. */
+            count: number;
+            /** @description The kind. */
+            kind: string;
+        };
+        /** @description A page of resources. */
+        ResourcePage: {
+            /** @description How many there are of each kind, whatever kind was asked for; most frequent first. */
+            kinds: components["schemas"]["ResourceKind"][];
+            /** @description Those that end first come first. */
+            resources: components["schemas"]["Resource"][];
+            /** @description How many there are on all pages. */
+            total: number;
+        };
+        /** @description The end of a resource. */
+        ResourceRemoved: {
+            /** @description What has become of it. */
+            outcome: components["schemas"]["Removal"];
         };
         /** @description How long the request log is kept. */
         Retention: {
@@ -3936,6 +4010,89 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["KnownValues"];
+                };
+            };
+        };
+    };
+    list_resources: {
+        parameters: {
+            query?: {
+                /** @description What they are, as `files`. */
+                kind?: string;
+                /** @description Resources per page. */
+                limit?: number;
+                /** @description Resources before the page. */
+                offset?: number;
+                /** @description A text within the name; case does not matter. */
+                q?: string;
+                /** @description Which service key has made them. */
+                service_key_id?: number;
+                /** @description Whose they are. */
+                user_key_id?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of resources */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResourcePage"];
+                };
+            };
+            /** @description A parameter is unknown or will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_resource: {
+        parameters: {
+            query: {
+                /** @description The full name, as `files/abc`. */
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResourceRemoved"];
+                };
+            };
+            /** @description No such resource is remembered */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The upstream did not delete it */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };

@@ -42,8 +42,8 @@ export function pages(t: Dictionary): Page[] {
 			icon: ScrollText
 		},
 		{ path: '/realtime-logs', label: t.realtimeLogs.title, icon: SquareActivity },
-		{ path: '/stats', label: t.stats.title, icon: ChartColumn },
-		{ path: '/resources', label: t.resources.title, icon: Archive },
+		{ path: '/stats', label: t.shell.stats, icon: ChartColumn },
+		{ path: '/resources', label: t.shell.resources, icon: Archive },
 		{ path: '/settings', label: t.settings.title, icon: Settings }
 	];
 }

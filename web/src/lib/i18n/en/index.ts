@@ -8,8 +8,6 @@ import { requestKeys } from './request-keys';
 import { authKeys } from './auth-keys';
 import { requestLogs } from './request-logs';
 import { realtimeLogs } from './realtime-logs';
-import { stats } from './stats';
-import { resources } from './resources';
 
 /** Every text of the app, by area. A language that lacks one, or has one too many, does not compile. */
 const texts = {
@@ -23,9 +21,7 @@ const texts = {
 	requestKeys,
 	authKeys,
 	requestLogs,
-	realtimeLogs,
-	stats,
-	resources
+	realtimeLogs
 };
 
 export type Dictionary = typeof texts;

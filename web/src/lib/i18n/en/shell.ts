@@ -3,6 +3,8 @@ export const shell = {
 	skip: 'Skip to the content',
 	navigation: 'Pages',
 	overview: 'Overview',
+	resources: 'Resources',
+	stats: 'Statistics',
 	/** Short names, for the bar of a phone. */
 	bar: { requestKeys: 'Keys', authKeys: 'Users', requestLogs: 'Logs' },
 	more: 'More pages',

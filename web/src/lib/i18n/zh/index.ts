@@ -8,8 +8,6 @@ import { requestKeys } from './request-keys';
 import { authKeys } from './auth-keys';
 import { requestLogs } from './request-logs';
 import { realtimeLogs } from './realtime-logs';
-import { stats } from './stats';
-import { resources } from './resources';
 
 
 const texts: Dictionary = {
@@ -23,9 +21,7 @@ const texts: Dictionary = {
 	requestKeys,
 	authKeys,
 	requestLogs,
-	realtimeLogs,
-	stats,
-	resources
+	realtimeLogs
 };
 
 

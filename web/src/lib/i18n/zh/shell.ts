@@ -4,6 +4,8 @@ export const shell: typeof english = {
 	skip: '跳到正文',
 	navigation: '页面',
 	overview: '概览',
+	resources: '存储资源',
+	stats: '统计',
 	bar: { requestKeys: '密钥', authKeys: '用户', requestLogs: '日志' },
 	more: '更多页面',
 	menu: '菜单',

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Schemas } from '$lib/api/client';
-import texts from '$lib/i18n/en';
+import { texts } from './texts';
 import {
 	change,
 	latencyFigure,
@@ -13,7 +13,7 @@ import {
 	yearField
 } from './figures';
 
-const t = texts.stats;
+const t = texts.en;
 
 function usage(requests: number, successes: number, attempts = requests): Schemas['Usage'] {
 	return {

@@ -1,8 +1,8 @@
 import type { Schemas } from '$lib/api/client';
 import type { Cell, Field, Figure, Table, Values } from '$lib/charts/figure';
-import type { Dictionary } from '$lib/i18n/en';
+import type { texts } from './texts';
 
-type Texts = Dictionary['stats'];
+type Texts = (typeof texts)['en'];
 type Point = Schemas['Point'];
 type Usage = Schemas['Usage'];
 
