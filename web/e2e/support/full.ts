@@ -28,7 +28,7 @@ const CACHE = ['cachedContents', { model: 'models/gemini-2.5-flash', ttl: '7200s
 const STORE = ['fileSearchStores', { displayName: 'Handbooks' }] as const;
 
 /** A gateway that has been in use for three months. */
-export async function fullGateway(): Promise<Gateway> {
+async function fullGateway(): Promise<Gateway> {
 	const gateway = await startGateway();
 	const admin = await adminOf(gateway.url);
 	for (const [word, count, more] of KEYS) {

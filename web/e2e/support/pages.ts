@@ -17,6 +17,7 @@ export const PAGES: Stop[] = [
 	{ name: 'realtime-logs', path: '/realtime-logs', heading: 'Live log' },
 	{ name: 'stats', path: '/stats', heading: 'Statistics' },
 	{ name: 'resources', path: '/resources', heading: 'Resources' },
+	{ name: 'moving-in', path: '/moving-in', heading: 'Move in' },
 	{ name: 'settings', path: '/settings', heading: 'Settings' },
 	{ name: 'not-found', path: '/settings/nothing-here', heading: 'There is no such page' }
 ];

@@ -16,7 +16,7 @@ export const KNOWN = {
  * answered by the second key after the first was refused, and one that no key can answer.
  * Returns the user key.
  */
-export async function traffic(gateway: Gateway, admin: Admin): Promise<string> {
+async function traffic(gateway: Gateway, admin: Admin): Promise<string> {
 	await admin.POST('/api/keys', {
 		body: { api_keys: [serviceKey('good', 1), serviceKey('good', 2)] }
 	});

@@ -19,10 +19,11 @@ use crate::web::encoding::Encoding;
 use crate::web::files::{File, Files, HASHED};
 
 /// The first segments of the paths that are pages; `web/src/routes` has a folder for each.
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 10] = [
     "",
     "auth-keys",
     "login",
+    "moving-in",
     "realtime-logs",
     "request-keys",
     "request-logs",

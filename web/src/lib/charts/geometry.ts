@@ -15,7 +15,7 @@ export interface Geometry {
 }
 
 /** How a series is drawn: the path of an area or of a line. */
-export interface Mark {
+interface Mark {
 	shape: Values['shape'];
 	path: string;
 	/** Known values without a neighbour: without a mark of their own nobody would see them. */

@@ -1,7 +1,7 @@
 import type { LucideIcon } from './icon';
 
 /** Something that the command palette can do. */
-export interface Command {
+interface Command {
 	label: string;
 	icon: LucideIcon;
 	/** Other words under which it is found. */

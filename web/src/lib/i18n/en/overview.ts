@@ -38,6 +38,7 @@ export const overview = {
 	requestsDetail: (count: string) => `${count} in the last 24 hours`,
 	tokensPerMinute: 'Tokens per minute',
 	guide: {
+		moveIn: 'Do you come from another gateway?',
 		title: 'First steps',
 		lead: 'Four steps from nothing to the first answer.',
 		done: 'done',

@@ -64,6 +64,7 @@ export const settings = {
 	works: 'works',
 	troubled: 'in trouble',
 	backup: 'Download a backup',
+	moveIn: 'Move in …',
 	backupHint:
 		'The backup is a copy of the database. Elsewhere it needs the file “secrets” of the data directory too.'
 };

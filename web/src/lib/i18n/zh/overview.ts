@@ -38,6 +38,7 @@ export const overview: typeof english = {
 	requestsDetail: (count) => `最近 24 小时 ${count} 个`,
 	tokensPerMinute: '每分钟令牌数',
 	guide: {
+		moveIn: '之前用的是其他网关？',
 		title: '入门步骤',
 		lead: '四步即可得到第一个回答。',
 		done: '已完成',

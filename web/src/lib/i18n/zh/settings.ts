@@ -64,5 +64,6 @@ export const settings: typeof english = {
 	works: '正常',
 	troubled: '有问题',
 	backup: '下载备份',
+	moveIn: '迁入…',
 	backupHint: '备份是数据库的副本。在其他地方使用时，还需要数据目录中的文件“secrets”。'
 };

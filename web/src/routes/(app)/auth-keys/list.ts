@@ -15,7 +15,7 @@ export const SORTS = [
 	'tokens',
 	'expires_at'
 ] as const;
-export type Sort = (typeof SORTS)[number];
+type Sort = (typeof SORTS)[number];
 
 /** What the address says of the list. */
 export interface UserKeyQuery {

@@ -1,5 +1,5 @@
 /** A line of the log as the server sends it. */
-export interface LogLine {
+interface LogLine {
 	id: number;
 	time_ms: number;
 	level: Level;

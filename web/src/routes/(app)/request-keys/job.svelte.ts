@@ -63,7 +63,7 @@ export class RunningJob {
 }
 
 /** How far a job is. */
-export function readJob(id: string): Promise<Job> {
+function readJob(id: string): Promise<Job> {
 	return call(api.GET('/api/jobs/{id}', { params: { path: { id } } }));
 }
 

@@ -1,7 +1,7 @@
 import type { paths } from '$lib/api/schema';
 
 /** What the list is filtered by, as it stands in the address. */
-export const FILTER_NAMES = [
+const FILTER_NAMES = [
 	'from',
 	'to',
 	'success',

@@ -2,7 +2,7 @@ import { api, call, type Schemas } from '$lib/api/client';
 import { queryOf, type Filters } from './filters';
 
 /** How many rows come at once. */
-export const PAGE_ROWS = 100;
+const PAGE_ROWS = 100;
 
 /** The first page of a list. */
 export async function firstPage(filters: Filters): Promise<Schemas['RequestLogs']> {

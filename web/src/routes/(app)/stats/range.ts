@@ -21,7 +21,7 @@ const DAY_MS = 86_400_000;
 const LATENCY_MAX_MS = 100 * DAY_MS;
 
 export const LINES_BY = ['model', 'user_key', 'service_key', 'error_kind'] as const;
-export type LinesBy = (typeof LINES_BY)[number];
+type LinesBy = (typeof LINES_BY)[number];
 
 /** What all charts of the page have in common. */
 export interface Asked {
