@@ -10,8 +10,8 @@ use utoipa::openapi::{Components, OpenApi as Description};
 use crate::admin::access::COOKIE_NAME;
 use crate::admin::routes::{Routes, get};
 use crate::admin::{
-    backup, charts, events, jobs, live_logs, log_export, login, request_logs, service_keys,
-    sessions, stats, system, user_keys,
+    backup, charts, events, imports, jobs, live_logs, log_export, login, request_logs,
+    service_keys, sessions, stats, system, user_keys,
 };
 
 /// What holds for all of it.
@@ -42,13 +42,14 @@ async fn document() -> Json<Description> {
 }
 
 /// What each resource says of itself.
-fn parts() -> [Description; 13] {
+fn parts() -> [Description; 14] {
     [
         login::Document::openapi(),
         sessions::Document::openapi(),
         user_keys::Document::openapi(),
         service_keys::Document::openapi(),
         jobs::Document::openapi(),
+        imports::Document::openapi(),
         request_logs::Document::openapi(),
         log_export::Document::openapi(),
         live_logs::Document::openapi(),

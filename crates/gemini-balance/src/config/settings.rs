@@ -224,6 +224,12 @@ fn upstream(reader: &mut Reader<'_>) -> Upstream {
             "Asks for token counts in OpenAI streams (`stream_options.include_usage`), without \
              which they cannot be counted.",
         ),
+        model_suffixes: reader.flag(
+            &["MODEL_SUFFIXES"],
+            false,
+            "Understands the endings `-search`, `-image` and `-non-thinking` of Gemini model names, \
+             as snailyp/gemini-balance does (`docs/moving-in.md`).",
+        ),
         proxy: outbound_proxy(reader),
     }
 }
