@@ -74,7 +74,7 @@ async fn look(State(app): State<Arc<App>>, request: Request) -> Result<Json<Movi
     let read = bytes.clone();
     let reading = tokio::task::spawn_blocking(move || import::read_bytes(&read, now_ms));
     let findings = reading.await.map_err(ApiError::internal)??;
-    let report = import::foresee(&findings, Some((&app.store, &app.vault))).await?;
+    let report = import::foresee(findings, Some((&app.store, app.vault.as_ref()))).await?;
     let id = app.request_ids.next().to_string();
     let upload = Upload { id: Arc::from(id.as_str()), bytes };
     let expires_at = Moment::from_ms(app.imports.keep(upload, now_ms));

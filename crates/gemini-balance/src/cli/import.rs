@@ -42,15 +42,11 @@ pub(super) async fn run(
         findings.without_log();
     }
     let report = match command.dry_run {
-        true => foresee(&findings, config, clock).await?,
+        true => foresee(findings, config, clock).await?,
         false => take(findings, config, clock).await?,
     };
-    if report.is_trial {
-        report.items.iter().for_each(|item| say(&item.line()));
-    }
-    for line in report.lines() {
-        say(&line);
-    }
+    let lines = if report.is_trial { report.every_line() } else { report.lines() };
+    lines.iter().for_each(|line| say(line));
     Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -76,12 +72,12 @@ async fn read(
 }
 
 /// What would be done. Where there is no database yet, none is made for that.
-async fn foresee(findings: &Findings, config: &Config, clock: &Clock) -> anyhow::Result<Report> {
+async fn foresee(findings: Findings, config: &Config, clock: &Clock) -> anyhow::Result<Report> {
     if !config.storage.database().exists() {
         return Ok(import::foresee(findings, None).await?);
     }
     let Data { store, vault } = data::open(config, clock).await?;
-    let report = import::foresee(findings, Some((&store, &vault))).await;
+    let report = import::foresee(findings, Some((&store, vault.as_ref()))).await;
     store.close().await;
     Ok(report?)
 }

@@ -25,18 +25,40 @@ pub(super) fn read<'t>(lines: impl Iterator<Item = &'t str>) -> Result<Findings,
     for (number, line) in (1_usize..).zip(lines) {
         for part in parts(line) {
             let place = format!("line {number}");
-            findings.service_keys.push(match is_encrypted(part) {
-                true => FoundServiceKey::refused(place, "is encrypted"),
-                false => FoundServiceKey::new(place, part),
+            findings.service_keys.push(if is_encrypted(part) {
+                FoundServiceKey::refused(place, "is encrypted")
+            } else if is_setting(part) {
+                FoundServiceKey::refused(place, "is a setting, not a key")
+            } else {
+                FoundServiceKey::new(place, part)
             });
         }
     }
-    if findings.service_keys.iter().all(|found| found.key.is_err()) {
+    let is_list = findings
+        .service_keys
+        .iter()
+        .any(|found| found.key.as_ref().is_ok_and(|key| looks_like_a_key(key.expose())));
+    if !is_list {
         return Err(MoveError::NoKeys(
             "no line of it is a key, nor is it anything else that is known",
         ));
     }
     findings.bounded()
+}
+
+/// Whether a word is so long and mixed that a text with it may be a list of keys.
+fn looks_like_a_key(word: &str) -> bool {
+    const BYTES_MIN: usize = 16;
+    BYTES_MIN <= word.len() && word.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a word is a name and its value.
+fn is_setting(word: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    word.split_once('=').is_some_and(|(name, value)| {
+        let is_name = !name.is_empty() && name.bytes().all(is_part);
+        is_name && !value.trim_start_matches('=').is_empty()
+    })
 }
 
 /// The keys of a line, without what people write around them.

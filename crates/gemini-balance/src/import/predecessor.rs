@@ -118,7 +118,7 @@ fn service_keys(
                         "stood only in a table that a broken migration has left: switched off",
                     );
                 }
-                findings.service_keys.push(key.tagged(if is_left { &table } else { "" }));
+                findings.service_keys.push(key.tagged(if is_left { table.as_str() } else { "" }));
             }
             resting += usize::from(rest.is_some());
             in_use += usize::from(cells::number(row.get_ref(6)?).is_some_and(|flag| flag != 0.0));
@@ -159,7 +159,7 @@ impl Rest {
         let Some(until_ms) = until_ms.filter(|until_ms| now_ms < *until_ms) else {
             return Ok(None);
         };
-        let count = |index| Ok::<_, rusqlite::Error>(cells::count(row.get_ref(index)?));
+        let count = |index: usize| Ok::<_, rusqlite::Error>(cells::count(row.get_ref(index)?));
         let level = count(4)?.unwrap_or(0).clamp(1, LEVEL_MAX);
         let failures = count(3)?.unwrap_or(0).min(FAILURES_MAX);
         Ok(Some(Self { until_ms, level, failures }))

@@ -325,8 +325,8 @@ fn read_row(
     service_keys: &HashMap<String, usize>,
     user_keys: &HashMap<String, usize>,
 ) -> Result<Option<ImportedRow>, rusqlite::Error> {
-    let text = |index| Ok::<_, rusqlite::Error>(cells::text(row.get_ref(index)?));
-    let count = |index| Ok::<_, rusqlite::Error>(cells::count(row.get_ref(index)?));
+    let text = |index: usize| Ok::<_, rusqlite::Error>(cells::text(row.get_ref(index)?));
+    let count = |index: usize| Ok::<_, rusqlite::Error>(cells::count(row.get_ref(index)?));
     let time = cells::number(row.get_ref(2)?).and_then(cells::moment_ms);
     let Some(ended_at_ms) = time else {
         return Ok(None);

@@ -95,15 +95,26 @@ impl Report {
     /// In words, a line each: first the whole, then what is odd.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        let mut lines = vec![self.headline()];
         let odd: Vec<&Item> = self.items.iter().filter(|item| item.is_odd()).collect();
+        let mut lines = vec![self.headline()];
         lines.extend(odd.iter().take(ITEMS_TOLD).map(|item| item.line()));
         if ITEMS_TOLD < odd.len() {
             lines.push(format!("… and {} more of this kind", odd.len() - ITEMS_TOLD));
         }
-        lines.extend(self.notes.iter().cloned());
-        lines.extend(self.hints.iter().map(|hint| format!("{}: {}", hint.name, hint.advice)));
+        lines.extend(self.besides());
         lines
+    }
+
+    /// As [`Report::lines`], with a line for every key.
+    #[must_use]
+    pub fn every_line(&self) -> Vec<String> {
+        let items = self.items.iter().map(Item::line);
+        std::iter::once(self.headline()).chain(items).chain(self.besides()).collect()
+    }
+
+    fn besides(&self) -> impl Iterator<Item = String> {
+        let hints = self.hints.iter().map(|hint| format!("{}: {}", hint.name, hint.advice));
+        self.notes.iter().cloned().chain(hints)
     }
 
     /// The whole in one sentence.

@@ -41,18 +41,15 @@ pub struct Taken {
 ///
 /// As any read of the store.
 pub async fn foresee(
-    findings: &Findings,
+    findings: Findings,
     ours: Option<(&Store, &Vault)>,
 ) -> Result<Report, MoveError> {
-    let mut report = blank(findings, true);
-    let mut here = Here::look(findings, ours).await?;
-    for key in &findings.service_keys {
-        report.items.push(here.service_key(key));
-    }
-    for key in &findings.user_keys {
-        report.items.push(here.user_key(key));
-    }
+    let mut report = blank(&findings, true);
     report.log_rows = findings.log_rows();
+    let Findings { service_keys, user_keys, .. } = findings;
+    let mut here = Here::look(&service_keys, ours).await?;
+    report.items.extend(service_keys.iter().map(|key| here.service_key(key)));
+    report.items.extend(user_keys.iter().map(|key| here.user_key(key)));
     report.tally();
     Ok(report)
 }
@@ -368,7 +365,7 @@ struct Here<'v> {
 
 impl<'v> Here<'v> {
     async fn look(
-        findings: &Findings,
+        found: &[FoundServiceKey],
         ours: Option<(&Store, &'v Vault)>,
     ) -> Result<Self, MoveError> {
         let mut here = Self {
@@ -382,7 +379,7 @@ impl<'v> Here<'v> {
         let Some((store, vault)) = ours else {
             return Ok(here);
         };
-        let keys = findings.service_keys.iter().filter_map(|found| found.key.as_ref().ok());
+        let keys = found.iter().filter_map(|found| found.key.as_ref().ok());
         let fingerprints: Vec<_> = keys.map(|key| vault.fingerprint_service_key(key)).collect();
         let known = store.service_keys_of(fingerprints.clone()).await?;
         let known = fingerprints.into_iter().zip(known);

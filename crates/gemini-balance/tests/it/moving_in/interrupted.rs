@@ -9,9 +9,9 @@ use crate::support::eventually;
 use crate::support::process::Process;
 
 /// Enough to be killed in the midst of.
-const ROWS: u32 = 300_000;
+const ROWS: u32 = 120_000;
 /// Once so much is in our write-ahead log, it is in the midst of it.
-const BYTES: u64 = 4 << 20;
+const BYTES: u64 = 1 << 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_start_that_is_killed_leaves_nothing_and_the_next_does_it_all() {

@@ -276,13 +276,16 @@ async fn check_rows(gateway: &Gateway, theirs: &Connection) {
 
 async fn check_statistics(gateway: &Gateway, theirs: &Connection) {
     let admin = gateway.admin().await;
-    for (kind, value) in [("requests", "count(*)"), ("tokens", "sum(total_tokens)")] {
+    // Tokens of a failed attempt were paid for as well, where there are any.
+    for (kind, value, condition) in
+        [("requests", "count(*)", "is_success = 1"), ("tokens", "sum(total_tokens)", "TRUE")]
+    {
         if kind == "tokens" && !has(theirs, "request_logs", "total_tokens") {
             continue;
         }
         let sql = format!(
             "SELECT date(request_time, 'unixepoch'), {value} FROM request_logs
-             WHERE is_success = 1 GROUP BY 1"
+             WHERE {condition} GROUP BY 1"
         );
         let expected: BTreeMap<String, i64> = pairs(theirs, &sql).into_iter().collect();
         let path = format!("/api/stats/daily_usage_heatmap?type={kind}&timezone_str=UTC");
