@@ -462,8 +462,8 @@ fn storage(reader: &mut Reader<'_>) -> Storage {
     let predecessor_database = reader.path(
         &["SQLITE_DB"],
         "data/sqlite.db",
-        "Database of the Python version; it is never written. Our own data lie beside it unless \
-         `DATA_DIR` says otherwise.",
+        "Database of the Python version: taken over at the first start, and never written. Our own \
+         data lie beside it unless `DATA_DIR` says otherwise.",
     );
     let data_dir = reader.optional_path(
         &["DATA_DIR"],
