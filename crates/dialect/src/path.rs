@@ -106,6 +106,27 @@ pub struct Target {
     pub verb: Option<String>,
 }
 
+impl Target {
+    /// The same call of another model; a path without a model stays as it is.
+    #[must_use]
+    pub fn of_model(&self, model: &str) -> Self {
+        let tail = |model: &str| match &self.verb {
+            Some(verb) => format!("/models/{}:{verb}", encode_id(model)),
+            None => format!("/models/{}", encode_id(model)),
+        };
+        let former = self.model.as_deref().map(tail);
+        let base = former.and_then(|former| self.path.strip_suffix(&former));
+        match base {
+            None => self.clone(),
+            Some(base) => Self {
+                path: base.to_owned() + &tail(model),
+                model: Some(model.to_owned()),
+                ..self.clone()
+            },
+        }
+    }
+}
+
 /// Why a path leads nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathError {

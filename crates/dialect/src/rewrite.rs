@@ -1,8 +1,13 @@
 //! The documented rewrites of a request body, as splices: every byte they do not concern stays.
 
+mod suffix;
+
 use bytes::Bytes;
 use serde_json::Value;
 
+pub use suffix::{LeastThinking, Suffixes, take_off};
+
+use crate::Dialect;
 use crate::members;
 use crate::request::{self, BadBody};
 
@@ -15,6 +20,8 @@ pub struct Rewrite {
     /// `extra_body.google.thinking_config`, and takes out the `reasoning_effort` that Google would
     /// not accept beside them.
     pub thinking_extension: bool,
+    /// Takes the endings off the model's name and puts what they ask for where this dialect has it.
+    pub suffixes: Option<(Suffixes, Dialect)>,
     /// What the model's name has to begin with, put there once.
     pub model_prefix: Option<&'static str>,
 }
@@ -33,8 +40,12 @@ pub fn rewrite(body: &Bytes, what: &Rewrite) -> Result<Bytes, BadBody> {
 /// Each rewrite works on the outcome of the one before; `None` if all had nothing to do.
 fn splice(text: &str, what: &Rewrite) -> Result<Option<String>, serde_json::Error> {
     let mut outcome: Option<String> = None;
+    if let Some((suffixes, dialect)) = what.suffixes {
+        outcome = suffixes.splice(text, dialect)?;
+    }
     if what.thinking_extension {
-        outcome = move_thinking(text)?;
+        let text = outcome.as_deref().unwrap_or(text);
+        outcome = move_thinking(text)?.or(outcome);
     }
     if what.include_usage {
         let text = outcome.as_deref().unwrap_or(text);
@@ -231,15 +242,15 @@ fn after_brace(object: &str) -> usize {
 mod tests {
     use super::*;
 
-    const USAGE: Rewrite =
-        Rewrite { include_usage: true, thinking_extension: false, model_prefix: None };
-    const THINKING: Rewrite =
-        Rewrite { include_usage: false, thinking_extension: true, model_prefix: None };
-    const PREFIX: Rewrite = Rewrite {
+    const NONE: Rewrite = Rewrite {
         include_usage: false,
         thinking_extension: false,
-        model_prefix: Some("google-ai-studio/"),
+        suffixes: None,
+        model_prefix: None,
     };
+    const USAGE: Rewrite = Rewrite { include_usage: true, ..NONE };
+    const THINKING: Rewrite = Rewrite { thinking_extension: true, ..NONE };
+    const PREFIX: Rewrite = Rewrite { model_prefix: Some("google-ai-studio/"), ..NONE };
 
     #[test]
     fn usage_is_asked_for_and_nothing_else_changes() {

@@ -64,6 +64,7 @@ proptest! {
         let what = Rewrite {
             include_usage: true,
             thinking_extension: true,
+            suffixes: None,
             model_prefix: Some("google-ai-studio/"),
         };
         let once = dialect::rewrite(&Bytes::from(body.clone()), &what).unwrap();

@@ -19,6 +19,7 @@ fn requests_are_read_and_rewritten() {
         let what = Rewrite {
             include_usage: is_openai && peek.as_ref().is_ok_and(|peek| peek.is_stream),
             thinking_extension: peek.as_ref().is_ok_and(|peek| peek.wants_thinking_extension),
+            suffixes: None,
             model_prefix: None,
         };
         let rewritten = match dialect::rewrite(&Bytes::copy_from_slice(body), &what) {

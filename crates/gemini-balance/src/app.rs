@@ -14,6 +14,7 @@ use crate::commands::Commands;
 use crate::config::Config;
 use crate::connections::Connections;
 use crate::events::Events;
+use crate::import::Imports;
 use crate::jobs::Jobs;
 use crate::journal::Journal;
 use crate::lifecycle::Lifecycle;
@@ -71,6 +72,8 @@ pub struct App {
     pub commands: Commands,
     /// What takes longer than anybody waits for.
     pub jobs: Jobs,
+    /// What was sent to be taken over from elsewhere.
+    pub imports: Imports,
     /// What seals and hashes secrets.
     pub vault: Arc<Vault>,
     /// Held while a copy of the database is made for somebody.

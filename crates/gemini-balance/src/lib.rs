@@ -32,6 +32,7 @@ pub mod upstream;
 pub mod user_keys;
 
 pub mod data;
+pub mod import;
 pub mod jobs;
 pub mod journal;
 pub mod keyed_hash;

@@ -56,6 +56,13 @@ impl LogRow {
     pub fn is_success(&self) -> bool {
         self.error_kind.is_none()
     }
+
+    /// Whether it is known how long the attempt took: of one that was taken over from elsewhere it
+    /// may not be.
+    #[must_use]
+    pub fn is_timed(&self) -> bool {
+        self.first_byte_ms.is_some() || 0 < self.duration_ms
+    }
 }
 
 /// Tokens of one attempt, as far as the upstream told them.

@@ -209,7 +209,12 @@ async fn seal_all(
     sealing.await.unwrap_or(Err(VaultError::Sealed))
 }
 
-fn seal(
+/// A key as it is stored.
+///
+/// # Errors
+///
+/// When there are no random bytes for it.
+pub(crate) fn seal(
     vault: &Vault,
     secret: &Secret,
     common: &Common,

@@ -21,6 +21,7 @@ use crate::commands::Commands;
 use crate::config::Config;
 use crate::data::{self, Data};
 use crate::events::Events;
+use crate::import::{self, Imports};
 use crate::jobs::Jobs;
 use crate::journal::Journal;
 use crate::lifecycle::Lifecycle;
@@ -62,6 +63,8 @@ pub struct Running {
     background: TaskTracker,
     /// The password that was made because none was given; shown once.
     first_password: Option<Secret>,
+    /// What became of the predecessor's data at this first start.
+    moved_in: Option<import::Report>,
 }
 
 /// Starts a gateway on the current runtime, which becomes that of the control plane.
@@ -86,6 +89,15 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
         .context("the listener has no address")?;
 
     let Data { vault, store } = data::open(&config, &clock).await?;
+    import::sweep(&config.storage.data_dir);
+    let moved_in = import::at_first_start(&config, &store, &vault, clock.wall_ms()).await;
+    let moved_in = match moved_in {
+        Ok(moved_in) => moved_in,
+        Err(error) => {
+            store.close().await;
+            return Err(error);
+        }
+    };
     let first_password =
         data::ensure_password(&store, config.admin.password.as_ref(), &clock).await?;
     let seed = u64::from_le_bytes(random::random_bytes()?);
@@ -116,6 +128,7 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
         journal: Journal::start(store.clone()).context("the journal could not be started")?,
         metrics: Metrics::new(),
         backup_turn: tokio::sync::Mutex::default(),
+        imports: Imports::default(),
         lifecycle,
         sessions,
         login_throttle: LoginThrottle::default(),
@@ -158,7 +171,7 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
             .context("a worker thread could not be started")?;
         workers.push(thread);
     }
-    Ok(Running { app, address, workers, background, first_password })
+    Ok(Running { app, address, workers, background, first_password, moved_in })
 }
 
 fn in_use(address: SocketAddr) -> String {
@@ -213,6 +226,7 @@ async fn prune(app: Arc<App>) {
             () = app.lifecycle.draining().cancelled() => return,
         };
         app.jobs.forget_old();
+        app.imports.forget_old(app.clock.wall_ms());
         if let Err(error) = pruned {
             tracing::warn!(%error, "old log rows could not be removed; trying again in a minute");
         }
@@ -283,6 +297,11 @@ impl Running {
     /// The admin password that was made at this first start, if none was given.
     pub fn first_password(&self) -> Option<&Secret> {
         self.first_password.as_ref()
+    }
+
+    /// What was taken over from the predecessor at this first start, if it had left anything.
+    pub fn moved_in(&self) -> Option<&import::Report> {
+        self.moved_in.as_ref()
     }
 
     /// Waits until a worker has ended, which none does by itself unless something is broken.

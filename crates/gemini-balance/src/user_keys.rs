@@ -3,6 +3,9 @@
 //! A key is known by its keyed hash alone; looking it up takes one hash of the credential and
 //! one table access, whatever the credential is, and never waits. Commands are durable before
 //! they are answered, and take effect at once.
+//!
+//! A key lets in with `sk-` before it as well: some clients accept no other keys, and one-api and
+//! new-api, whose tokens may have been taken over, hand them out like that and store them without.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,6 +18,9 @@ use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::user_keys::{NewUserKey, UserKey as Row, UserKeyChange};
 use crate::vault::Vault;
+
+/// What some clients want before every key.
+const CLIENTS_PREFIX: &str = "sk-";
 
 /// A caller, as the data plane knows it.
 #[derive(Debug)]
@@ -70,11 +76,15 @@ impl UserKeys {
     ///
     /// What is compared is a keyed hash, so the time it takes says nothing about any key.
     pub fn authenticate(&self, credential: &str, wall_ms: i64) -> Option<Arc<UserKey>> {
-        let hash = self.vault.hash_user_key(credential);
-        let keys = self.by_hash.load();
-        let key = keys.get(&hash)?;
+        let key = self.find(credential)?;
         let is_live = key.expires_at_ms.is_none_or(|end| wall_ms < end);
-        (key.is_enabled && is_live).then(|| Arc::clone(key))
+        (key.is_enabled && is_live).then_some(key)
+    }
+
+    fn find(&self, credential: &str) -> Option<Arc<UserKey>> {
+        let keys = self.by_hash.load();
+        let find = |spelling: &str| keys.get(&self.vault.hash_user_key(spelling)).map(Arc::clone);
+        find(credential).or_else(|| credential.strip_prefix(CLIENTS_PREFIX).and_then(find))
     }
 
     /// The key of this row, if it may come in at `wall_ms`.
@@ -87,8 +97,17 @@ impl UserKeys {
 
     /// The row behind a full key, as the predecessor's scripts name keys.
     pub fn id_of(&self, credential: &str) -> Option<i64> {
-        let hash = self.vault.hash_user_key(credential);
-        self.by_hash.load().get(&hash).map(|key| key.id)
+        self.find(credential).map(|key| key.id)
+    }
+
+    /// Looks what has been taken over from elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// As any read of the store.
+    pub async fn refresh(&self) -> Result<(), StoreError> {
+        let _command = self.command.lock().await;
+        self.reload().await
     }
 
     /// Makes a key. The secret is answered here and never again.

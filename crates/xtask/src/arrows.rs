@@ -13,10 +13,10 @@ const FOUNDATION: &str = "clock config lifecycle log_row metrics moment random s
 /// `start` puts everything together.
 const ROOMS: &[(&str, &str)] = &[
     ("main", "cli"),
-    ("cli", "start data tls live telemetry pool service_keys user_keys store upstream"),
+    ("cli", "start data import tls live telemetry pool service_keys user_keys store upstream"),
     (
         "start",
-        "listener metrics_listener admin app data admission commands jobs sessions pool resources user_keys journal store events live login_throttle password tls token upstream vault web",
+        "listener metrics_listener admin app data import admission commands jobs sessions pool resources user_keys journal store events live login_throttle password tls token upstream vault web",
     ),
     ("listener", "router proxy intake origin stall connections app tls"),
     ("metrics_listener", "admin app"),
@@ -26,15 +26,16 @@ const ROOMS: &[(&str, &str)] = &[
     ("proxy", "app intake origin request_head admission user_keys pool resources upstream journal"),
     (
         "admin",
-        "app commands jobs origin sessions user_keys service_keys pool resources journal store events feed live password login_throttle token vault",
+        "app commands import jobs origin sessions user_keys service_keys pool resources journal store events feed live password login_throttle token vault",
     ),
     (
         "app",
-        "admission commands connections jobs sessions user_keys pool resources upstream journal store events live login_throttle password tls token vault web",
+        "admission commands connections import jobs sessions user_keys pool resources upstream journal store events live login_throttle password tls token vault web",
     ),
     ("commands", ""),
     ("jobs", "store events"),
     ("sessions", "store token"),
+    ("import", "service_keys store vault"),
     ("service_keys", "pool store vault"),
     ("user_keys", "store vault"),
     ("pool", "store upstream events vault"),

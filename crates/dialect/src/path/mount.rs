@@ -26,7 +26,7 @@ impl Mount {
                 "upload" => mount.transfer = Some("upload"),
                 "download" => mount.transfer = Some("download"),
                 "openai" => mount.is_openai = true,
-                "gemini" => mount.is_gemini = true,
+                "gemini" | "vertex-express" => mount.is_gemini = true,
                 "hf" => {}
                 _ => break,
             }

@@ -23,6 +23,21 @@ fn straight_paths_go_where_they_say() {
 }
 
 #[test]
+fn a_call_may_be_of_another_model() {
+    let of = |path: &str| resolve(path, "POST", &OPENAI).unwrap().of_model("n/1").path;
+
+    assert_eq!(
+        of("/v1beta/models/m-search:generateContent"),
+        "/v1beta/models/n%2F1:generateContent"
+    );
+    assert_eq!(
+        of("/v1beta/tunedModels/m:generateContent"),
+        "/v1beta/tunedModels/m:generateContent"
+    );
+    assert_eq!(of("/v1/chat/completions"), "/chat/completions");
+}
+
+#[test]
 fn a_shared_path_is_answered_in_the_dialect_of_the_asker() {
     for path in ["/models", "/models/m", "/files", "/batches/b", "/whatever/1"] {
         let request = format!("GET /v1{path}");
@@ -54,6 +69,10 @@ fn crooked_paths_are_understood() {
         ("POST /v1beta/models/m%3AgenerateContent", "/v1beta/models/m:generateContent"),
         ("POST /gemini/v1beta/models/m:generateContent", "/v1beta/models/m:generateContent"),
         ("GET /gemini/v1/models", "/v1/models"),
+        (
+            "POST /vertex-express/v1beta/models/m:generateContent",
+            "/v1beta/models/m:generateContent",
+        ),
         ("POST /openai/v1/chat/completions", "openai /chat/completions"),
         ("POST /openai/chat/completions", "openai /chat/completions"),
         ("POST /v1beta/openai/v1/embeddings", "openai /embeddings"),

@@ -1,6 +1,7 @@
 //! A request body is looked at, and changed only where a rewrite says so.
 
 use bytes::Bytes;
+use dialect::rewrite::take_off;
 use dialect::{Dialect, Peek, Rewrite, peek, rewrite};
 
 use super::object::Object;
@@ -19,6 +20,7 @@ pub fn holds(input: &[u8]) {
         let what = Rewrite {
             include_usage: choice & 1 != 0,
             thinking_extension: choice & 2 != 0,
+            suffixes: None,
             model_prefix: (choice & 4 != 0).then_some(PREFIX),
         };
         let outcome = rewrite(&body, &what);
@@ -33,6 +35,32 @@ pub fn holds(input: &[u8]) {
         is_changed_as_asked(what, &before, &after);
         is_otherwise_the_same(what, (&body, &before), (&outcome, &after));
         assert_eq!(rewrite(&outcome, &what).unwrap(), outcome, "twice");
+    }
+    if peeked.is_ok() {
+        endings_leave_the_rest_alone(&body);
+    }
+}
+
+/// What the ending of a model's name asks for goes into few members, once.
+fn endings_leave_the_rest_alone(body: &Bytes) {
+    const TOUCHED: [&str; 7] = [
+        "tools",
+        "generationConfig",
+        "generation_config",
+        "systemInstruction",
+        "system_instruction",
+        "model",
+        "reasoning_effort",
+    ];
+    for model in ["gemini-2.0-flash-image-search", "gemini-2.5-flash-non-thinking"] {
+        let (_, suffixes) = take_off(model).unwrap();
+        for dialect in [Dialect::Gemini, Dialect::OpenAi] {
+            let what = Rewrite { suffixes: Some((suffixes, dialect)), ..Rewrite::default() };
+            let outcome = rewrite(body, &what).unwrap();
+            let (before, after) = (Object::read(body).unwrap(), Object::read(&outcome).unwrap());
+            assert_eq!(before.without(&TOUCHED), after.without(&TOUCHED), "{model}");
+            assert_eq!(rewrite(&outcome, &what).unwrap(), outcome, "twice: {model}");
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod charts;
 mod error;
 mod events;
 mod frame;
+mod imports;
 mod input;
 mod jobs;
 #[cfg(any(test, fuzzing))]
@@ -70,6 +71,7 @@ fn all(app: &Arc<App>) -> Routes {
     let routes = user_keys::routes(routes);
     let routes = service_keys::routes(routes);
     let routes = jobs::routes(routes);
+    let routes = imports::routes(routes);
     let routes = request_logs::routes(routes);
     let routes = log_export::routes(routes);
     let routes = live_logs::routes(routes);

@@ -10,7 +10,7 @@ use utoipa::openapi::{Components, OpenApi as Description};
 use crate::admin::access::COOKIE_NAME;
 use crate::admin::routes::{Routes, get};
 use crate::admin::{
-    backup, charts, events, jobs, live_logs, log_export, login, request_logs, resources,
+    backup, charts, events, imports, jobs, live_logs, log_export, login, request_logs, resources,
     service_keys, sessions, stats, system, user_keys,
 };
 
@@ -42,13 +42,14 @@ async fn document() -> Json<Description> {
 }
 
 /// What each resource says of itself.
-fn parts() -> [Description; 14] {
+fn parts() -> [Description; 15] {
     [
         login::Document::openapi(),
         sessions::Document::openapi(),
         user_keys::Document::openapi(),
         service_keys::Document::openapi(),
         jobs::Document::openapi(),
+        imports::Document::openapi(),
         request_logs::Document::openapi(),
         log_export::Document::openapi(),
         live_logs::Document::openapi(),

@@ -4,6 +4,7 @@
 //! holds the lock and is administered through its pages and its API.
 
 mod doctor;
+mod import;
 mod keys;
 mod password;
 mod serve;
@@ -39,6 +40,8 @@ enum Command {
     /// User keys, which let callers into the gateway
     #[command(subcommand)]
     Users(users::Command),
+    /// Take over keys, users and logs from elsewhere; see docs/moving-in.md
+    Import(import::Command),
     /// Set the admin password
     Password,
     /// Find what is wrong with this set-up and say what to do
@@ -72,6 +75,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Serve => serve::run(config, clock).await,
             Command::Keys(command) => keys::run(command, &config, &clock).await,
             Command::Users(command) => users::run(command, &config, &clock).await,
+            Command::Import(command) => import::run(command, &config, &clock).await,
             Command::Password => password::run(&config, &clock).await,
             Command::Doctor => doctor::run(&config, &clock).await,
         }

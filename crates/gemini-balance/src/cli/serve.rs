@@ -19,7 +19,11 @@ pub(super) async fn run(config: Config, clock: Clock) -> anyhow::Result<ExitCode
     for notice in &config.notices {
         tracing::info!("{notice}");
     }
-    let running = start::start(config, clock, live).await?;
+    let running = tokio::select! {
+        running = start::start(config, clock, live) => running?,
+        // A first start may take over a large log; what was begun of it is not kept.
+        () = stop.requested() => return Ok(ExitCode::FAILURE),
+    };
     greet(&running);
     let code = tokio::select! {
         () = stop.requested() => ExitCode::SUCCESS,
@@ -63,6 +67,10 @@ fn greet(running: &Running) {
     let url = format!("{scheme}://{}", reachable(running.address()));
     say("");
     say(&format!("  Gemini Balance {} serves on {url}", env!("CARGO_PKG_VERSION")));
+    if let Some(report) = running.moved_in() {
+        say("");
+        report.lines().iter().for_each(|line| say(&format!("  {line}")));
+    }
     if let Some(password) = running.first_password() {
         say("");
         say(&format!("  Admin password: {}", password.expose()));

@@ -121,6 +121,8 @@ pub struct Upstream {
     pub ca_file: Option<PathBuf>,
     /// Whether OpenAI streams are asked for their token counts.
     pub meter_openai_streams: bool,
+    /// Whether endings of model names mean something.
+    pub model_suffixes: bool,
     /// The proxy on the way out.
     pub proxy: OutboundProxy,
 }

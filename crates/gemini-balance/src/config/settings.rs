@@ -224,6 +224,12 @@ fn upstream(reader: &mut Reader<'_>) -> Upstream {
             "Asks for token counts in OpenAI streams (`stream_options.include_usage`), without \
              which they cannot be counted.",
         ),
+        model_suffixes: reader.flag(
+            &["MODEL_SUFFIXES"],
+            false,
+            "Understands the endings `-search`, `-image` and `-non-thinking` of Gemini model names, \
+             as snailyp/gemini-balance does (`docs/moving-in.md`).",
+        ),
         proxy: outbound_proxy(reader),
     }
 }
@@ -456,8 +462,8 @@ fn storage(reader: &mut Reader<'_>) -> Storage {
     let predecessor_database = reader.path(
         &["SQLITE_DB"],
         "data/sqlite.db",
-        "Database of the Python version; it is never written. Our own data lie beside it unless \
-         `DATA_DIR` says otherwise.",
+        "Database of the Python version: taken over at the first start, and never written. Our own \
+         data lie beside it unless `DATA_DIR` says otherwise.",
     );
     let data_dir = reader.optional_path(
         &["DATA_DIR"],

@@ -30,6 +30,8 @@ pub enum Action {
     Import,
     /// Looks what adding keys would do, and does nothing.
     TryImport,
+    /// Takes over what another gateway has left.
+    MoveIn,
 }
 
 /// How far a job is.

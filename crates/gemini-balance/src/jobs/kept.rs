@@ -188,6 +188,13 @@ impl Kept {
         Some(entry.job.clone())
     }
 
+    /// Notes how much a job is about.
+    pub(super) fn expect(&mut self, id: &str, total: usize) {
+        if let Some(entry) = self.entry_mut(id) {
+            entry.job.total = total as u64;
+        }
+    }
+
     /// Notes results of a job and what undoes them.
     pub(super) fn note(
         &mut self,

@@ -71,6 +71,11 @@ impl Work {
         self.token.cancelled().await;
     }
 
+    /// Says how much it is about, where that is known only now.
+    pub fn expect(&self, total: usize) {
+        self.jobs.0.kept.lock().expect(&self.id, total);
+    }
+
     /// Notes results, and what undoes them.
     pub fn note(&self, results: Vec<JobResult>, undo: Option<Undo>) {
         let job = self.jobs.0.kept.lock().note(&self.id, results, undo);

@@ -4,7 +4,7 @@
 //! stored lasts until the same wall time, however long the process was away, and never longer
 //! than the pool's own caps allow.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use keypool::{
@@ -68,6 +68,41 @@ pub async fn load(pool: &Arc<KeyPool>, store: &Store, vault: &Vault) -> Result<(
     if !forgotten_budgets.is_empty() {
         let changes = PoolChanges { forgotten_budgets, ..PoolChanges::default() };
         store.save_pool_changes(changes).await?;
+    }
+    Ok(())
+}
+
+/// Brings keys in that were entered into the store by an import, with what is remembered of them.
+///
+/// # Errors
+///
+/// The store cannot be read.
+pub async fn take_in(
+    pool: &Arc<KeyPool>,
+    store: &Store,
+    vault: &Vault,
+    ids: &[i64],
+) -> Result<(), StoreError> {
+    let wanted: HashSet<i64> = ids.iter().copied().collect();
+    let (Some(first), Some(last)) = (ids.iter().min(), ids.iter().max()) else {
+        return Ok(());
+    };
+    let mut after = first.saturating_sub(1);
+    while after < *last {
+        let page = store.service_keys(after, PAGE).await?;
+        let Some(end) = page.last() else { break };
+        after = end.id;
+        let rows = page.iter().filter(|row| wanted.contains(&row.id));
+        pool.add_all(rows.filter_map(|row| pool.revive(row, vault)).collect());
+    }
+    for record in pool.budgets_of(store.budgets().await?) {
+        let is_wanted = match stored_scope(record.scope.clone()) {
+            BudgetScope::Key(id) => wanted.contains(&id),
+            BudgetScope::Project(_) => false,
+        };
+        if is_wanted {
+            pool.restore_budget(record);
+        }
     }
     Ok(())
 }

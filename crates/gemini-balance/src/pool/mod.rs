@@ -21,7 +21,7 @@ pub use keeper::{keep, remember};
 use keypool::{KeyId, Policy};
 pub use lease::Lease;
 pub use live::KeyPool;
-pub use memory::{load, seal_context};
+pub use memory::{load, seal_context, take_in};
 pub use news::{BucketNews, KeyNews, PoolNews, ProjectNews, TroubleNews};
 pub use probe::{Probed, Prober};
 pub use refusals::RefusedAttempt;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use dialect::path::Target;
 use dialect::resource::Use;
+use dialect::rewrite::Suffixes;
 use dialect::{Dialect, Op, Rewrite, Shape};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
@@ -93,11 +94,15 @@ pub(super) async fn prepare(
     let named_in: &[u8] = if upload::is_file(target, &head.headers) { b"" } else { &body };
     let pinned = pin::find(app, user, &touched, named_in)?;
     let query = head.uri.query().unwrap_or_default();
-    let told = read(target, head, query, &body)?;
+    let mut told = read(target, head, query, &body)?;
+    let suffixes = take_off_suffixes(app, target, &mut told)?;
+    let meant = suffixes.map(|_| target.of_model(&told.model));
+    let target = meant.as_ref().unwrap_or(target);
     exchange.describe(&told.model, told.is_stream);
     let rewrite = Rewrite {
         include_usage: told.is_usage_ours(app),
         thinking_extension: told.wants_thinking_extension,
+        suffixes: suffixes.filter(|_| Suffixes::concern(target.op)).map(|it| (it, target.dialect)),
         model_prefix: told.model_prefix(app, target),
     };
     Ok(Call {
@@ -119,6 +124,26 @@ pub(super) async fn prepare(
         is_usage_ours: rewrite.include_usage,
         model: if told.model.is_empty() { NO_MODEL.to_owned() } else { told.model },
     })
+}
+
+/// Takes the endings off the model that a call asks for, if they mean something here.
+fn take_off_suffixes(
+    app: &App,
+    target: &Target,
+    told: &mut Told,
+) -> Result<Option<Suffixes>, ProxyError> {
+    let is_asked = Suffixes::concern(target.op) || target.op == Op::Count;
+    if !app.config.upstream.model_suffixes || !is_asked {
+        return Ok(None);
+    }
+    let Some((base, suffixes)) = dialect::rewrite::take_off(&told.model) else {
+        return Ok(None);
+    };
+    if let Some(refusal) = suffixes.refusal(target.dialect) {
+        return Err(ProxyError::BadBody(refusal.to_owned()));
+    }
+    told.model = base.to_owned();
+    Ok(Some(suffixes))
 }
 
 /// The keys that best make what a call makes.

@@ -1,13 +1,15 @@
 //! Takes over keys and log rows from elsewhere, all of them or none.
 //!
-//! Always true: keys that are here already are used and not doubled; rows of keys that no longer exist keep the names of
-//! those keys; the mark that says "this was imported" is set in the same transaction.
+//! Always true: keys that are here already are used, not doubled and not changed; rows of keys that no longer exist keep
+//! the names of those keys; the mark that says "this was imported" is set in the same transaction, and once it is set, rows
+//! that came with an earlier import are left out.
 
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::log_row::LogRow;
 use crate::store::Store;
 use crate::store::error::{StoreError, Unique};
+use crate::store::pool_state::{self, Budget, BudgetScope, PoolChanges};
 use crate::store::request_logs;
 use crate::store::service_keys::{self, Added, NewServiceKey};
 use crate::store::user_keys::{self, NewUserKey};
@@ -29,7 +31,7 @@ pub struct Import<R> {
     /// Log rows, in any order; the first error ends the import.
     pub rows: R,
     /// A value of `meta` to set when everything is there.
-    pub mark: (&'static str, Vec<u8>),
+    pub mark: Option<(&'static str, Vec<u8>)>,
 }
 
 /// A user key from elsewhere.
@@ -48,7 +50,7 @@ pub enum ImportedUserKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImportedServiceKey {
     /// It goes on serving.
-    Living(NewServiceKey),
+    Living(Box<LivingServiceKey>),
     /// Only log rows are left of it.
     Deleted {
         /// Its identifier.
@@ -56,6 +58,32 @@ pub enum ImportedServiceKey {
         /// What people saw of it.
         brief: String,
     },
+}
+
+/// A service key from elsewhere, with what is known of it there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LivingServiceKey {
+    /// The key.
+    pub key: NewServiceKey,
+    /// Whether it is in use.
+    pub is_enabled: bool,
+    /// When it was last used, in ms since the epoch.
+    pub last_used_at_ms: Option<i64>,
+    /// The models for which it rests.
+    pub rests: Vec<ImportedRest>,
+}
+
+/// A rest that has begun elsewhere and goes on here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportedRest {
+    /// For which model.
+    pub model: String,
+    /// When it ends, in ms since the epoch.
+    pub until_ms: i64,
+    /// How many rests in a row this one is.
+    pub level: u32,
+    /// Failures in a row.
+    pub failures: u32,
 }
 
 /// A log row from elsewhere.
@@ -75,14 +103,36 @@ pub type ImportError = Box<dyn std::error::Error + Send + Sync>;
 /// What was taken over.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Imported {
-    /// The id each user key has here, in their order.
-    pub user_key_ids: Vec<i64>,
-    /// The id each service key has here, in their order.
-    pub service_key_ids: Vec<i64>,
-    /// User keys that had to get another name: position and name.
-    pub renamed_user_keys: Vec<(usize, String)>,
+    /// What each user key is here, in their order.
+    pub user_keys: Vec<TakenUserKey>,
+    /// What each service key is here, in their order.
+    pub service_keys: Vec<TakenServiceKey>,
     /// Log rows.
     pub log_rows: u64,
+    /// Log rows that were here already.
+    pub known_log_rows: u64,
+}
+
+/// What a user key from elsewhere is here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenUserKey {
+    /// Its id.
+    pub id: i64,
+    /// Its name, which may have had to be another one.
+    pub name: String,
+    /// False if it was here already.
+    pub is_new: bool,
+}
+
+/// What a service key from elsewhere is here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenServiceKey {
+    /// Its id.
+    pub id: i64,
+    /// Its identifier.
+    pub key_identifier: String,
+    /// False if it was here already.
+    pub is_new: bool,
 }
 
 impl Store {
@@ -96,53 +146,79 @@ impl Store {
     {
         self.write(Durability::OnDisk, move |transaction, words| {
             let mut imported = Imported::default();
-            for (position, key) in import.user_keys.iter().enumerate() {
-                let (id, name) = user_key(transaction, key, now_ms)?;
-                imported.user_key_ids.push(id);
-                imported.renamed_user_keys.extend(name.map(|name| (position, name)));
+            for key in &import.user_keys {
+                imported.user_keys.push(user_key(transaction, key, now_ms)?);
             }
             for key in &import.service_keys {
-                imported.service_key_ids.push(service_key(transaction, key, now_ms)?);
+                imported.service_keys.push(service_key(transaction, key, now_ms)?);
             }
-            rows(transaction, words, import.rows, &mut imported)?;
-            let (key, value) = import.mark;
-            transaction.execute("INSERT OR REPLACE INTO meta VALUES (?1, ?2)", (key, value))?;
+            let is_again = match &import.mark {
+                Some((key, _)) => is_marked(transaction, key)?,
+                None => false,
+            };
+            rows(transaction, words, is_again, import.rows, &mut imported)?;
+            if let Some(mark) = import.mark {
+                transaction.execute("INSERT OR REPLACE INTO meta VALUES (?1, ?2)", mark)?;
+            }
             Ok(imported)
         })
         .await
     }
 }
 
-/// The id of the key here, and the name it got if that is another.
+fn is_marked(connection: &Connection, key: &str) -> Result<bool, StoreError> {
+    Ok(connection.prepare_cached("SELECT 1 FROM meta WHERE key = ?1")?.exists([key])?)
+}
+
 fn user_key(
     connection: &Connection,
     key: &ImportedUserKey,
     now_ms: i64,
-) -> Result<(i64, Option<String>), StoreError> {
+) -> Result<TakenUserKey, StoreError> {
     match key {
-        ImportedUserKey::Deleted { name } => {
-            connection.execute(
-                "INSERT INTO user_keys
-                     (name, brief, note, is_enabled, created_at_ms, deleted_at_ms)
-                 VALUES (?1, '', '', FALSE, ?2, ?2)",
-                (name, now_ms),
-            )?;
-            Ok((connection.last_insert_rowid(), None))
-        }
+        ImportedUserKey::Deleted { name } => deleted_user_key(connection, name, now_ms),
         ImportedUserKey::Living(key) => {
-            let sql = "SELECT id FROM user_keys WHERE hash = ?1";
-            if let Some(id) = connection.query_row(sql, [key.hash], |row| row.get(0)).optional()? {
-                return Ok((id, None));
+            let known = connection
+                .prepare_cached("SELECT id, name FROM user_keys WHERE hash = ?1")?
+                .query_row([key.hash], |row| {
+                    Ok(TakenUserKey { id: row.get(0)?, name: row.get(1)?, is_new: false })
+                })
+                .optional()?;
+            match known {
+                Some(known) => Ok(known),
+                None => with_free_name(connection, key),
             }
-            with_free_name(connection, key)
         }
     }
 }
 
-fn with_free_name(
+/// The row that stands for a deleted key: one that an earlier import has made, or another.
+fn deleted_user_key(
     connection: &Connection,
-    key: &NewUserKey,
-) -> Result<(i64, Option<String>), StoreError> {
+    name: &str,
+    now_ms: i64,
+) -> Result<TakenUserKey, StoreError> {
+    let taken = |id, is_new| TakenUserKey { id, name: name.to_owned(), is_new };
+    let known = connection
+        .prepare_cached(
+            "SELECT id FROM user_keys
+             WHERE name = ?1 AND brief = '' AND created_at_ms = deleted_at_ms ORDER BY id LIMIT 1",
+        )?
+        .query_row([name], |row| row.get(0))
+        .optional()?;
+    if let Some(id) = known {
+        return Ok(taken(id, false));
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO user_keys (name, brief, note, is_enabled, created_at_ms, deleted_at_ms)
+             VALUES (?1, '', '', FALSE, ?2, ?2)",
+        )?
+        .execute((name, now_ms))?;
+    Ok(taken(connection.last_insert_rowid(), true))
+}
+
+fn with_free_name(connection: &Connection, key: &NewUserKey) -> Result<TakenUserKey, StoreError> {
     for number in 1..=NAMES_MAX {
         let name = match number {
             1 => key.name.clone(),
@@ -150,7 +226,7 @@ fn with_free_name(
         };
         match user_keys::insert(connection, &NewUserKey { name: name.clone(), ..key.clone() }) {
             Err(StoreError::Taken(Unique::Name)) => {}
-            other => return Ok((other?, (number != 1).then_some(name))),
+            other => return Ok(TakenUserKey { id: other?, name, is_new: true }),
         }
     }
     Err(StoreError::Taken(Unique::Name))
@@ -160,38 +236,108 @@ fn service_key(
     connection: &Connection,
     key: &ImportedServiceKey,
     now_ms: i64,
-) -> Result<i64, StoreError> {
+) -> Result<TakenServiceKey, StoreError> {
     match key {
-        ImportedServiceKey::Living(key) => match service_keys::add(connection, key)? {
-            Added::Added { id, .. } | Added::Duplicate { id, .. } => Ok(id),
+        ImportedServiceKey::Living(key) => match service_keys::add(connection, &key.key)? {
+            Added::Duplicate { id, key_identifier } => {
+                Ok(TakenServiceKey { id, key_identifier, is_new: false })
+            }
+            Added::Added { id, key_identifier } => {
+                remember(connection, id, key, now_ms)?;
+                Ok(TakenServiceKey { id, key_identifier, is_new: true })
+            }
         },
         ImportedServiceKey::Deleted { key_identifier, brief } => {
-            connection.execute(
-                "INSERT INTO service_keys (key_identifier, brief, provider, project, tier, note,
-                     tags, is_enabled, created_at_ms, deleted_at_ms)
-                 VALUES (?1, ?2, '', '', 0, '', '', FALSE, ?3, ?3)",
-                (key_identifier, brief, now_ms),
-            )?;
-            Ok(connection.last_insert_rowid())
+            deleted_service_key(connection, (key_identifier, brief), now_ms)
         }
     }
+}
+
+/// Writes down what was known of a key where it comes from.
+fn remember(
+    connection: &Connection,
+    id: i64,
+    key: &LivingServiceKey,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    if !key.is_enabled {
+        connection
+            .prepare_cached("UPDATE service_keys SET is_enabled = FALSE WHERE id = ?1")?
+            .execute([id])?;
+    }
+    if let Some(last_at_ms) = key.last_used_at_ms {
+        connection
+            .prepare_cached(
+                "INSERT INTO service_key_uses VALUES (?1, ?2)
+                 ON CONFLICT DO UPDATE SET last_at_ms = max(last_at_ms, excluded.last_at_ms)",
+            )?
+            .execute((id, last_at_ms))?;
+    }
+    let budgets = key.rests.iter().map(|rest| Budget {
+        scope: BudgetScope::Key(id),
+        model: rest.model.clone(),
+        state: "cooling".to_owned(),
+        until_ms: Some(rest.until_ms),
+        level: rest.level,
+        failures: rest.failures,
+        reason: String::new(),
+        updated_at_ms: now_ms,
+    });
+    let changes = PoolChanges { budgets: budgets.collect(), ..PoolChanges::default() };
+    pool_state::save(connection, &changes)
+}
+
+/// The row that stands for a deleted key: one of the same name, or another.
+fn deleted_service_key(
+    connection: &Connection,
+    (key_identifier, brief): (&str, &str),
+    now_ms: i64,
+) -> Result<TakenServiceKey, StoreError> {
+    let taken =
+        |id, is_new| TakenServiceKey { id, key_identifier: key_identifier.to_owned(), is_new };
+    let known = connection
+        .prepare_cached(
+            "SELECT id FROM service_keys WHERE key_identifier = ?1
+             ORDER BY deleted_at_ms IS NOT NULL, id LIMIT 1",
+        )?
+        .query_row([key_identifier], |row| row.get(0))
+        .optional()?;
+    if let Some(id) = known {
+        return Ok(taken(id, false));
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO service_keys (key_identifier, brief, provider, project, tier, note,
+                 tags, is_enabled, created_at_ms, deleted_at_ms)
+             VALUES (?1, ?2, '', '', 0, '', '', FALSE, ?3, ?3)",
+        )?
+        .execute((key_identifier, brief, now_ms))?;
+    Ok(taken(connection.last_insert_rowid(), true))
 }
 
 fn rows(
     connection: &Connection,
     words: &mut Words,
+    is_again: bool,
     rows: impl Iterator<Item = Result<ImportedRow, ImportError>>,
     imported: &mut Imported,
 ) -> Result<(), StoreError> {
+    let user_key_ids: Vec<i64> = imported.user_keys.iter().map(|key| key.id).collect();
+    let service_key_ids: Vec<i64> = imported.service_keys.iter().map(|key| key.id).collect();
+    let id = |ids: &[i64], position: Option<usize>| ids.get(position?).copied();
     let mut batch = Vec::with_capacity(BATCH_ROWS);
     for row in rows {
         let ImportedRow { user_key, service_key, row } = row.map_err(StoreError::Failed)?;
-        let id = |ids: &[i64], position: Option<usize>| ids.get(position?).copied();
-        batch.push(LogRow {
-            user_key_id: id(&imported.user_key_ids, user_key),
-            service_key_id: id(&imported.service_key_ids, service_key),
+        let row = LogRow {
+            user_key_id: id(&user_key_ids, user_key),
+            service_key_id: id(&service_key_ids, service_key),
             ..row
-        });
+        };
+        if is_again && request_logs::is_there(connection, &row)? {
+            imported.known_log_rows += 1;
+            continue;
+        }
+        batch.push(row);
         imported.log_rows += 1;
         if batch.len() == BATCH_ROWS {
             request_logs::insert(connection, words, batch.iter())?;
@@ -245,9 +391,61 @@ mod tests {
 
         let second = store.import(other, 9).await.unwrap();
 
-        assert_eq!(second.user_key_ids[0], first.user_key_ids[0]);
-        assert_eq!(second.renamed_user_keys, [(2, "alice (2)".to_owned())]);
+        let ids = |imported: &Imported| -> Vec<i64> {
+            imported.user_keys.iter().map(|key| key.id).collect()
+        };
+        assert_eq!(ids(&second)[..2], ids(&first)[..2], "the deleted one neither");
+        assert_eq!(second.service_keys[0].id, first.service_keys[0].id);
+        let other = &second.user_keys[2];
+        assert_eq!((other.name.as_str(), other.is_new), ("alice (2)", true));
         assert_eq!(store.user_keys().await.unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn rows_that_came_with_an_earlier_import_are_left_out() {
+        let store = TestStore::new();
+        store.import(import(vec![Ok(imported_row())]), 9).await.unwrap();
+        let later = ImportedRow { row: row(6), ..imported_row() };
+
+        let again = store.import(import(vec![Ok(imported_row()), Ok(later)]), 9).await.unwrap();
+
+        assert_eq!((again.log_rows, again.known_log_rows), (1, 1));
+        assert_eq!(store.size().await.unwrap().log_rows, 2);
+    }
+
+    #[tokio::test]
+    async fn a_key_keeps_what_was_known_of_it() {
+        let store = TestStore::new();
+        let key = NewServiceKey {
+            sha256: [1; 32],
+            fingerprint: [1; 32],
+            brief: "AIza...ok01".to_owned(),
+            sealed: vec![1; 60],
+            provider: "gemini".to_owned(),
+            project: String::new(),
+            tier: 0,
+            note: String::new(),
+            tags: Vec::new(),
+            created_at_ms: 1,
+        };
+        let rest = ImportedRest { model: "m".to_owned(), until_ms: 70, level: 2, failures: 3 };
+        let living = LivingServiceKey {
+            key,
+            is_enabled: false,
+            last_used_at_ms: Some(8),
+            rests: vec![rest],
+        };
+        let mut import = import(Vec::new());
+        import.service_keys.push(ImportedServiceKey::Living(Box::new(living)));
+
+        let id = store.import(import, 9).await.unwrap().service_keys[1].id;
+
+        let stored = store.service_key(id).await.unwrap().unwrap();
+        assert_eq!((stored.is_enabled, stored.last_used_at_ms), (false, Some(8)));
+        let budgets = store.budgets().await.unwrap();
+        let budget = &budgets[0];
+        assert_eq!(budget.scope, BudgetScope::Key(id));
+        assert_eq!((budget.until_ms, budget.level, budget.failures), (Some(70), 2, 3));
     }
 
     fn import(
@@ -264,7 +462,7 @@ mod tests {
                 brief: String::new(),
             }],
             rows: rows.into_iter(),
-            mark: ("imported", b"v10".to_vec()),
+            mark: Some(("imported", b"v10".to_vec())),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The only place with SQL: users, keys, sessions, the request log and its statistics in one SQLite database.
+//! The only place with SQL of ours: users, keys, sessions, the request log and its statistics in one SQLite database.
 //!
 //! Always true: SQLite runs on threads of its own, never on a runtime thread; there is one writer, and every operation
 //! is one transaction; what an operation answers as done is on the disk, except log rows and what the pool writes

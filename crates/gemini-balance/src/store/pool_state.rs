@@ -1,6 +1,6 @@
 //! What the pool remembers across a restart: the standing of its keys and the state of its buckets.
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::Connection;
 use serde::Serialize;
 
 use crate::store::Store;
@@ -125,7 +125,8 @@ fn budgets(connection: &Connection) -> Result<Vec<Budget>, StoreError> {
     Ok(budgets)
 }
 
-fn save(transaction: &Transaction<'_>, changes: &PoolChanges) -> Result<(), StoreError> {
+/// Enters changes.
+pub(super) fn save(transaction: &Connection, changes: &PoolChanges) -> Result<(), StoreError> {
     let mut statement = transaction.prepare_cached(
         "UPDATE service_keys SET standing = ?2, standing_since_ms = ?3, standing_reason = ?4,
              probe_level = ?5, probe_at_ms = ?6

@@ -69,6 +69,19 @@ pub(super) fn insert<'a>(
     rollup.write(connection)
 }
 
+/// Whether an attempt of the same request, with the same key, has ended in the same ms.
+///
+/// Where more attempts end in one ms than have room there, one that flowed into the next is not found.
+pub(super) fn is_there(connection: &Connection, row: &LogRow) -> Result<bool, StoreError> {
+    let first = first_id(row.ended_at_ms.min(TIME_MS_MAX - 1));
+    let mut statement = connection.prepare_cached(
+        "SELECT 1 FROM request_logs
+         WHERE ?1 <= id AND id < ?2 AND request_id = ?3 AND service_key_id IS ?4",
+    )?;
+    let request_id = row.request_id.0.to_be_bytes();
+    Ok(statement.exists((first, first + IDS_PER_MS, request_id, row.service_key_id))?)
+}
+
 /// The first id of an attempt that ended at `time_ms`.
 pub(super) fn first_id(time_ms: i64) -> i64 {
     (time_ms.clamp(0, TIME_MS_MAX) - EPOCH_MS) * IDS_PER_MS

@@ -189,7 +189,7 @@ impl Rollup {
         }
         for span in Span::BOTH {
             let start = time_ms.div_euclid(span.length_ms());
-            if row.is_final && row.is_success() {
+            if row.is_final && row.is_success() && row.is_timed() {
                 let latencies = self.latencies.entry((span, start, model_id)).or_default();
                 latencies.duration.add(row.duration_ms);
                 row.first_byte_ms.into_iter().for_each(|length| latencies.first_byte.add(length));

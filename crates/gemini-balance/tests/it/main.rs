@@ -47,6 +47,7 @@ mod live_flood;
 mod load;
 mod many_rows;
 mod memory;
+mod moving_in;
 mod outbound_proxy;
 mod own_tls;
 mod paths_and_credentials;

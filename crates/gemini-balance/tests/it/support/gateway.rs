@@ -13,6 +13,7 @@ use fake_upstream::Upstream;
 use gemini_balance::app::App;
 use gemini_balance::clock::Clock;
 use gemini_balance::config::Config;
+use gemini_balance::import::Report;
 use gemini_balance::live::Live;
 use gemini_balance::service_keys::{self, Common, LineResult};
 use gemini_balance::start::{self, Running};
@@ -31,6 +32,7 @@ pub(crate) struct Setup {
     keys: Vec<String>,
     settings: Vec<(String, String)>,
     clock: Option<Clock>,
+    caller: Option<&'static str>,
 }
 
 /// A running gateway in front of a scripted upstream.
@@ -78,6 +80,12 @@ impl Setup {
         self
     }
 
+    /// This name for the user key instead of `alice`.
+    pub(crate) fn caller(mut self, name: &'static str) -> Self {
+        self.caller = Some(name);
+        self
+    }
+
     /// Starts the gateway.
     pub(crate) async fn start(self) -> Gateway {
         let silent_bytes = Spoken::listen().bytes();
@@ -102,7 +110,8 @@ impl Setup {
         let added =
             service_keys::add(&app.store, &app.vault, pool, keys, Common::default(), now_ms).await;
         assert!(added.unwrap().iter().all(|line| matches!(line, LineResult::Added { .. })));
-        let created = app.user_keys.create("alice".to_owned(), String::new(), None, now_ms).await;
+        let name = self.caller.unwrap_or("alice").to_owned();
+        let created = app.user_keys.create(name, String::new(), None, now_ms).await;
         let user_key = created.unwrap().1.expose().to_owned();
         let settings = self.settings;
         Gateway { running, upstream, directory, user_key, canaries, silent_bytes, settings, clock }
@@ -178,6 +187,11 @@ impl Gateway {
 
     pub(crate) fn app(&self) -> &Arc<App> {
         self.running.app()
+    }
+
+    /// What was taken over from the Python version at this start.
+    pub(crate) fn report(&self) -> Option<&Report> {
+        self.running.moved_in()
     }
 
     /// The word for a key's state, by the key itself.

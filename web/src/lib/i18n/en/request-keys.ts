@@ -86,7 +86,8 @@ export const requestKeys = {
 		delete: 'Deleting keys',
 		restore: 'Bringing keys back',
 		import: 'Adding keys',
-		try_import: 'Looking at keys'
+		try_import: 'Looking at keys',
+		move_in: 'Moving in'
 	},
 	stages: {
 		waiting: 'waiting',

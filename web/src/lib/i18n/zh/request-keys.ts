@@ -87,7 +87,8 @@ export const requestKeys: typeof english = {
 		delete: '删除密钥',
 		restore: '恢复密钥',
 		import: '添加密钥',
-		try_import: '检查密钥'
+		try_import: '检查密钥',
+		move_in: '迁入数据'
 	},
 	stages: {
 		waiting: '等待中',
