@@ -48,7 +48,7 @@ struct MovingIn {
 }
 
 /// How to take it over.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 struct MoveInOrder {
     /// Leaves the request log out.
     #[serde(default)]

@@ -26,7 +26,6 @@ pub(super) fn text(value: ValueRef<'_>) -> Option<String> {
 pub(super) fn number(value: ValueRef<'_>) -> Option<f64> {
     let number = match value {
         ValueRef::Null => return None,
-        #[expect(clippy::cast_precision_loss, reason = "times and counts are far below 2^53")]
         ValueRef::Integer(number) => number as f64,
         ValueRef::Real(number) => number,
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {

@@ -61,7 +61,7 @@ pub fn read_file(path: &Path, scratch: &Path, now_ms: i64) -> Result<Findings, M
     let mut limited = (&mut file).take(SQLITE_MAGIC.len() as u64);
     limited.read_to_end(&mut head).map_err(MoveError::Unreadable)?;
     if head == SQLITE_MAGIC {
-        return read_tables(Tables::Sqlite(old_file::open(path, scratch)?), now_ms);
+        return read_tables(Tables::Sqlite(Box::new(old_file::open(path, scratch)?)), now_ms);
     }
     let mut rest = file.take(TEXT_BYTES_MAX as u64);
     // With what was read already, one that is too large ends up above the limit.
@@ -76,7 +76,7 @@ pub fn read_file(path: &Path, scratch: &Path, now_ms: i64) -> Result<Findings, M
 /// [`MoveError`]: it is nothing that is known here.
 pub fn read_bytes(bytes: &[u8], now_ms: i64) -> Result<Findings, MoveError> {
     if bytes.starts_with(SQLITE_MAGIC) {
-        return read_tables(Tables::Sqlite(old_file::in_memory(bytes)?), now_ms);
+        return read_tables(Tables::Sqlite(Box::new(old_file::in_memory(bytes)?)), now_ms);
     }
     if TEXT_BYTES_MAX < bytes.len() {
         return Err(MoveError::TooLarge);
@@ -92,7 +92,7 @@ fn read_tables(tables: Tables, now_ms: i64) -> Result<Findings, MoveError> {
         let Tables::Sqlite(file) = tables else {
             return Err(MoveError::DumpOfPredecessor);
         };
-        return predecessor::read(file, now_ms);
+        return predecessor::read(*file, now_ms);
     }
     if has("t_settings") || has("t_api_keys") {
         return snailyp::read(&tables);

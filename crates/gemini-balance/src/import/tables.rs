@@ -13,7 +13,7 @@ const ROWS_MAX: usize = 200_000;
 /// Tables of another program.
 #[derive(Debug)]
 pub(super) enum Tables {
-    Sqlite(OldFile),
+    Sqlite(Box<OldFile>),
     Dump(Dump),
 }
 
