@@ -80,10 +80,9 @@ pub(super) fn read_json(items: &[Value]) -> Findings {
     let mut findings = Findings::new(Source::OneApi, "channels as JSON");
     let mut others = Others::default();
     for item in items {
-        let cell = |name: &&str| match item.get(*name)? {
-            Value::Null => None,
-            Value::String(text) => Some(text.clone()),
-            other => Some(other.to_string()),
+        let cell = |name: &&str| {
+            let value = item.get(*name).filter(|value| !value.is_null())?;
+            Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
         };
         channel(&CHANNEL_COLUMNS.iter().map(cell).collect::<Vec<_>>(), &mut findings, &mut others);
     }

@@ -54,12 +54,12 @@ fn json(value: &Value) -> Result<Findings, MoveError> {
     if has("type") && has("key") {
         return one_api::read_json(items).bounded();
     }
-    let keys = items.iter().map(|item| match item {
-        Value::String(key) => key.as_str(),
-        other => ["key_value", "api_key", "key"]
-            .iter()
-            .find_map(|name| other.get(name)?.as_str())
-            .unwrap_or_default(),
-    });
-    key_list::read(keys)
+    key_list::read(items.iter().map(|item| key_of(item).unwrap_or_default()))
+}
+
+/// A key as it stands in a list: by itself, or as a member.
+fn key_of(item: &Value) -> Option<&str> {
+    let member =
+        || ["key_value", "api_key", "key"].iter().find_map(|name| item.get(name)?.as_str());
+    item.as_str().or_else(member)
 }
