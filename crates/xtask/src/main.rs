@@ -23,6 +23,7 @@ mod fuzz;
 mod http;
 mod licences;
 mod npm;
+mod packaging;
 mod python;
 mod rows;
 mod run;
@@ -71,6 +72,11 @@ cargo xtask <chore>
   rows [--write] [ROWS]
                      what a log of ten million rows costs, or of as many as are said, beside
                      the predecessor; --write puts it into docs/performance.md
+  static             the program with everything in it, for any Linux of this architecture
+  dist               that program in an archive, with sums and a bill of materials
+  deb [check]        the Debian package; check: what becomes of a small Debian that installs it
+  image [build|check]
+                     the container images, built and used; as root, without a container engine
   ci                 the whole pipeline: format, tidy, clippy, docs, tests, audit";
 
 fn main() -> ExitCode {
@@ -110,6 +116,13 @@ fn chore(words: &[&str]) -> Outcome {
         ["soak", minutes] => soak::soak(minutes),
         ["bench", words @ ..] => bench::bench(words),
         ["rows", words @ ..] => rows::rows(words),
+        ["static"] => packaging::dist::program().map(drop),
+        ["dist"] => packaging::dist::dist(),
+        ["deb"] => packaging::deb::build().map(drop),
+        ["deb", "check"] => packaging::deb::check(),
+        ["image"] => packaging::image::build().and_then(|()| packaging::image::check()),
+        ["image", "build"] => packaging::image::build(),
+        ["image", "check"] => packaging::image::check(),
         ["ci"] => ci::ci(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");
