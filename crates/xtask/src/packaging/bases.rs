@@ -22,7 +22,7 @@ const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// If one cannot be made.
 pub(super) fn provide(buildah: &Buildah) -> Outcome {
     let dockerfile = fs::read_to_string(workspace::root().join("Dockerfile"))?;
-    for (argument, furnish) in [("RUST_IMAGE", rust as Furnish), ("NODE_IMAGE", node)] {
+    for (argument, furnish) in [("RUST_IMAGE", rust as Furnish), ("NODE_IMAGE", node as Furnish)] {
         let image = default_of(&dockerfile, argument)
             .ok_or_else(|| format!("the Dockerfile has no `ARG {argument}=…`"))?;
         if !buildah.has(image) {

@@ -213,7 +213,10 @@ impl<'a> Scene<'a> {
             ("UPSTREAM_ALLOW_PRIVATE", "true"),
         ];
         let program = stage.program(&[], &self.volume, &settings)?;
-        let program = group.map(|group| group.hold(&program)).unwrap_or(program);
+        let program = match group {
+            Some(group) => group.hold(&program),
+            None => program,
+        };
         let log = self.folder.join("gateway.log");
         let mut gateway = Companion::start(&program, &log)?;
         gateway.wait_until_ready(self.port, "/health")?;
