@@ -9,8 +9,8 @@ use std::{
     process::Command,
 };
 
-use super::{debian, folder, megabytes, output};
-use crate::{Outcome, companion::Companion, http, step::Step, web, workspace};
+use super::{debian, dist, folder, megabytes, output};
+use crate::{Outcome, companion::Companion, http, step::Step};
 
 const DATA: &str = "var/lib/gemini-balance";
 const SETTINGS: &str = "etc/gemini-balance/gemini-balance.toml";
@@ -38,12 +38,14 @@ pub(crate) fn build() -> Outcome<PathBuf> {
     if !Step::cargo("deb --version").succeeds() {
         return Err("`cargo install cargo-deb --locked` brings what makes the package".into());
     }
-    web::build_if_possible()?;
-    Step::cargo("build --locked --release --package gemini-balance").run()?;
+    // The very program that the archive and the image hold.
+    dist::program()?;
     let package = folder()?.join("gemini-balance.deb");
-    Step::cargo("deb --locked --no-build --package gemini-balance --output")
+    Step::cargo("deb --locked --no-build --no-strip --package gemini-balance --target")
+        .argument(dist::host()?)
+        .words("--output")
         .argument(&package)
-        .env("SOURCE_DATE_EPOCH", super::dist::epoch().to_string())
+        .env("SOURCE_DATE_EPOCH", dist::epoch().to_string())
         .run()?;
     let said = output(Command::new("dpkg-deb").arg("--info").arg(&package))?;
     println!("{said}{}: {}", package.display(), megabytes(fs::metadata(&package)?.len()));

@@ -40,8 +40,7 @@ pub(crate) fn program() -> Outcome<PathBuf> {
     if !workspace::root().join("web/build/index.html").is_file() || web::has_node() {
         web::build_if_possible()?;
     }
-    let host = output(Command::new("rustc").args(["--print", "host-tuple"]))?;
-    let host = host.trim();
+    let host = host()?;
     let (ours, theirs) = (workspace::root(), cargo_home()?);
     let replaced = [(&ours, "/gemini-balance"), (&theirs, "/cargo")];
     let mut flags = vec!["-Ctarget-feature=+crt-static".to_owned()];
@@ -53,13 +52,13 @@ pub(crate) fn program() -> Outcome<PathBuf> {
     // A target of its own, so that what builds the program is linked as usual.
     Step::cargo("build --locked --release --package gemini-balance --bin gemini-balance")
         .words("--config profile.release.strip=\"debuginfo\" --target")
-        .argument(host)
+        .argument(&host)
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
         .env("CFLAGS", c_flags.join(" "))
         .run()?;
 
     let target = workspace::target()?;
-    let built = target.join(host).join("release/gemini-balance");
+    let built = target.join(&host).join("release/gemini-balance");
     let bytes = fs::read(&built)?;
     if loader::is_named_in(&bytes) != Some(false) {
         return Err(format!("{} is not static", built.display()).into());
@@ -142,6 +141,12 @@ pub(super) fn epoch() -> u64 {
         output(&mut git).ok()
     };
     told.or_else(committed).and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+}
+
+/// What the compiler calls this system.
+pub(super) fn host() -> Outcome<String> {
+    let host = output(Command::new("rustc").args(["--print", "host-tuple"]))?;
+    Ok(host.trim().to_owned())
 }
 
 fn cargo_home() -> Outcome<PathBuf> {
