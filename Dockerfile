@@ -1,5 +1,5 @@
 # The image: the web UI is built, then the program with the UI inside, and nothing but that program
-# is in the last stage: no shell, no package, no library.
+# and the licences of what it is built from is in the last stage: no shell, no package, no library.
 #
 #   docker build -t gemini-balance .
 #
@@ -31,6 +31,7 @@ COPY crates crates
 COPY --from=web /src/web/build web/build
 RUN cargo xtask static \
  && install -D -m 0755 target/static/gemini-balance /out/program/usr/local/bin/gemini-balance \
+ && install -D -m 0644 target/static/THIRD-PARTY.txt /out/program/usr/local/share/doc/gemini-balance/THIRD-PARTY.txt \
  && install -d -m 0700 /out/owned/data
 
 FROM scratch

@@ -1,11 +1,13 @@
-//! The bill of materials: every crate that is built into the server, as CycloneDX has it.
+//! What is built into the server that is not ours: the bill of materials, as CycloneDX has it, and the
+//! licences in full, which most of them ask to be handed on.
 //!
-//! What the web UI is bundled from stands in `web/package-lock.json`.
+//! Both are about crates. What the web UI is bundled from stands in `web/package-lock.json`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     fs,
+    path::{Path, PathBuf},
     process::Command,
 };
 
@@ -18,15 +20,63 @@ use crate::{Outcome, workspace};
 ///
 /// If cargo cannot read the tree.
 pub(super) fn of_materials() -> Outcome<String> {
+    let lock = fs::read_to_string(workspace::root().join("Cargo.lock"))?;
+    Ok(bill(&version()?, &tree()?, &lock))
+}
+
+/// Returns the licences of all that, each text once; `cargo_home` is where cargo unpacks crates.
+///
+/// # Errors
+///
+/// If cargo cannot read the tree, or a crate is not unpacked.
+pub(super) fn licences(cargo_home: &Path) -> Outcome<String> {
+    let registries = cargo_home.join("registry/src");
+    let registries: Vec<_> = fs::read_dir(&registries)
+        .map_err(|error| format!("{}: {error}", registries.display()))?
+        .map(|entry| entry.map(|it| it.path()))
+        .collect::<Result<_, _>>()?;
+    let tree = tree()?;
+    let crates: BTreeSet<_> = tree.lines().filter_map(foreign).collect();
+    let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, version, licence) in crates {
+        let folder = registries.iter().map(|it| it.join(format!("{name}-{version}")));
+        let folder = folder.into_iter().find(|it| it.is_dir());
+        let folder = folder.ok_or_else(|| format!("{name} {version} is not unpacked"))?;
+        for text in texts_in(&folder)? {
+            texts.entry(text).or_default().push(format!("{name} {version} ({licence})"));
+        }
+    }
+    let mut all =
+        "The program holds the crates below. Each text is the licence of those named before it.\n"
+            .to_owned();
+    for (text, names) in texts {
+        all += &format!("\n{}\n{}\n\n{}\n", "=".repeat(80), names.join("\n"), text.trim_end());
+    }
+    Ok(all)
+}
+
+/// The licences and notices that lie in a crate, in the order of their names.
+fn texts_in(folder: &Path) -> Outcome<Vec<String>> {
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(folder)?.map(|it| it.map(|it| it.path())).collect::<Result<_, _>>()?;
+    paths.retain(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_uppercase();
+        let kinds = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE"];
+        path.is_file() && kinds.iter().any(|kind| name.starts_with(kind))
+    });
+    paths.sort();
+    let read = |path: &PathBuf| fs::read(path).map(|it| String::from_utf8_lossy(&it).into_owned());
+    Ok(paths.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+/// Every crate that is built in on this system, one a line, a tab before its licence.
+fn tree() -> Outcome<String> {
     let mut cargo = Command::new("cargo");
     cargo.current_dir(workspace::root()).args(["tree", "--locked", "--package", "gemini-balance"]);
     cargo.args(["--edges", "normal", "--prefix", "none", "--no-dedupe", "--format", "{p}\t{l}"]);
-    let tree = output(&mut cargo)?;
-    let lock = fs::read_to_string(workspace::root().join("Cargo.lock"))?;
-    Ok(bill(&version()?, &tree, &lock))
+    output(&mut cargo)
 }
 
-/// Writes the bill; `tree` has a crate in each line, with a tab before its licence.
 fn bill(version: &str, tree: &str, lock: &str) -> String {
     let sums = sums(lock);
     let crates: BTreeSet<_> = tree.lines().filter_map(foreign).collect();

@@ -13,6 +13,9 @@ use std::{
 use super::{bill, folder, loader, megabytes, output, remove, sha256, version};
 use crate::{Outcome, step::Step, web, workspace};
 
+/// The licences of what is built in, beside the program.
+pub(super) const LICENCES: &str = "THIRD-PARTY.txt";
+
 /// What lies in the archive beside the program, below the root of the repository.
 const BESIDE: &[&str] = &[
     "CHANGELOG.md",
@@ -30,7 +33,8 @@ const BESIDE: &[&str] = &[
     "packaging/gemini-balance.toml",
 ];
 
-/// Builds the static program into `target/static` and returns where it is.
+/// Builds the static program into `target/static`, the licences of what is in it beside it, and returns
+/// where it is.
 ///
 /// # Errors
 ///
@@ -66,6 +70,7 @@ pub(crate) fn program() -> Outcome<PathBuf> {
     fs::create_dir_all(target.join("static"))?;
     let program = target.join("static/gemini-balance");
     fs::copy(&built, &program)?;
+    fs::write(target.join("static").join(LICENCES), bill::licences(&theirs)?)?;
     let size = megabytes(bytes.len() as u64);
     println!("{}: static, {size}, SHA-256 {}", program.display(), sha256(&program)?);
     Ok(program)
@@ -87,6 +92,7 @@ pub(crate) fn dist() -> Outcome {
     let inside = packed.join(&name);
     fs::create_dir_all(inside.join("docs"))?;
     fs::copy(&program, inside.join("gemini-balance"))?;
+    fs::copy(program.with_file_name(LICENCES), inside.join(LICENCES))?;
     for file in BESIDE {
         // What is in a folder of ours lies beside the program, but for the pages.
         let file = Path::new(file);

@@ -115,7 +115,11 @@ impl<'a> Scene<'a> {
         let files = self.gateway.files()?;
         let size = files.iter().map(|(_, size)| size).sum();
         let program = Path::new("usr/local/bin/gemini-balance");
-        let is_alone = matches!(files.as_slice(), [(path, _)] if path == program);
+        let licences = Path::new("usr/local/share/doc/gemini-balance").join(dist::LICENCES);
+        let is_alone = matches!(
+            files.as_slice(),
+            [(first, _), (second, _)] if first == program && *second == licences
+        );
         ensure(is_alone, || format!("the image holds {files:?}"))?;
         ensure(size <= SIZE_MAX, || format!("the image is {} large", megabytes(size)))?;
         let sum = sha256(&self.gateway.root.join(program))?;
