@@ -35,7 +35,7 @@ pub(crate) fn build() -> Outcome {
     bases::provide(&buildah)?;
     for (file, image) in [("Dockerfile", GATEWAY), ("packaging/demo/Dockerfile", UPSTREAM)] {
         buildah
-            .step("build --isolation chroot --format docker --pull-never --timestamp")
+            .step("build --isolation chroot --format docker --pull=never --timestamp")
             .argument(dist::epoch().to_string())
             .words("--file")
             .argument(workspace::root().join(file))
@@ -195,7 +195,7 @@ impl<'a> Scene<'a> {
     }
 
     fn has_its_data_after_an_update(&self, user_key: &str) -> Outcome {
-        let container = self.buildah.ask(&["from", "--pull-never", GATEWAY])?;
+        let container = self.buildah.ask(&["from", "--pull=never", GATEWAY])?;
         self.buildah.ask(&["config", "--label", "update=yes", &container])?;
         self.buildah
             .ask(&["commit", "--quiet", "--rm", "--format", "docker", &container, UPDATE])?;

@@ -61,7 +61,7 @@ impl<'a> Stage<'a> {
             [kind, command @ ..] if kind == "CMD" => command.to_vec(),
             _ => return Err("the health check of the image needs a shell".into()),
         };
-        let container = buildah.ask(&["from", "--pull-never", image])?;
+        let container = buildah.ask(&["from", "--pull=never", image])?;
         let root = buildah.ask(&["mount", &container])?;
         let stage = Self {
             buildah,
