@@ -75,7 +75,7 @@ cargo xtask <chore>
   static             the program with everything in it, for any Linux of this architecture
   dist               that program in an archive, with sums and a bill of materials
   deb [check]        the Debian package; check: what becomes of a small Debian that installs it
-  image [build|check]
+  image [bases|build|check]
                      the container images, built and used; as root, without a container engine
   ci                 the whole pipeline: format, tidy, clippy, docs, tests, audit";
 
@@ -121,6 +121,7 @@ fn chore(words: &[&str]) -> Outcome {
         ["deb"] => packaging::deb::build().map(drop),
         ["deb", "check"] => packaging::deb::check(),
         ["image"] => packaging::image::build().and_then(|()| packaging::image::check()),
+        ["image", "bases"] => packaging::image::bases(),
         ["image", "build"] => packaging::image::build(),
         ["image", "check"] => packaging::image::check(),
         ["ci"] => ci::ci(),

@@ -24,15 +24,24 @@ const MODEL: &str = "gemini-3.8-flash";
 const LARGE_BODIES: usize = 8;
 const LARGE_BODY_BYTES: usize = 60 << 20;
 
+/// Sees that the base images are there.
+///
+/// # Errors
+///
+/// If one is not and cannot be made.
+pub(crate) fn bases() -> Outcome {
+    as_root()?;
+    bases::provide(&Buildah::new()?)
+}
+
 /// Builds both images.
 ///
 /// # Errors
 ///
 /// If one does not build.
 pub(crate) fn build() -> Outcome {
-    as_root()?;
+    bases()?;
     let buildah = Buildah::new()?;
-    bases::provide(&buildah)?;
     for (file, image) in [("Dockerfile", GATEWAY), ("packaging/demo/Dockerfile", UPSTREAM)] {
         buildah
             .step("build --isolation chroot --format docker --pull=never --timestamp")
