@@ -19,6 +19,11 @@ shift 5
 mount --bind "$root" "$root"
 mount --bind "$volume" "$root/data"
 mount -t proc proc "$root/proc"
+mount -t tmpfs -o mode=755 tmpfs "$root/dev"
+for device in null zero full random urandom; do
+    : > "$root/dev/$device"
+    mount --bind "/dev/$device" "$root/dev/$device"
+done
 mount -o remount,bind,ro "$root"
 exec env -i "$@"
 "#;
@@ -61,6 +66,7 @@ impl<'a> Stage<'a> {
             [kind, command @ ..] if kind == "CMD" => command.to_vec(),
             _ => return Err("the health check of the image needs a shell".into()),
         };
+        let home = ask("{{.Docker.Config.WorkingDir}}")?;
         let container = buildah.ask(&["from", "--pull=never", image])?;
         let root = buildah.ask(&["mount", &container])?;
         let stage = Self {
@@ -68,7 +74,7 @@ impl<'a> Stage<'a> {
             container,
             root: root.into(),
             user: (user.to_owned(), group.to_owned()),
-            home: ask("{{.Docker.Config.WorkingDir}}")?,
+            home: if home.is_empty() { "/".to_owned() } else { home },
             variables: lines("Env")?,
             entrypoint: lines("Entrypoint")?,
             health,
@@ -134,7 +140,7 @@ impl<'a> Stage<'a> {
 
     fn command(&self, words: &[String], volume: &Path, more: &[(&str, &str)]) -> Outcome<Command> {
         // An engine makes the places for what it mounts.
-        for place in ["proc", "data"] {
+        for place in ["proc", "dev", "data"] {
             fs::create_dir_all(self.root.join(place))?;
         }
         let (user, group) = &self.user;
