@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-use super::{debian, dist, folder, megabytes, output};
+use super::{debian, dist, folder, megabytes, output, version};
 use crate::{Outcome, companion::Companion, http, step::Step};
 
 const DATA: &str = "var/lib/gemini-balance";
@@ -27,6 +27,13 @@ const EVERYBODYS: &[&str] = &[
     "var/lib/dpkg",
     "var/log",
     "var/backups",
+    // What the users' lists were before.
+    "etc/passwd-",
+    "etc/shadow-",
+    "etc/group-",
+    "etc/gshadow-",
+    "etc/subuid-",
+    "etc/subgid-",
 ];
 
 /// Makes the package.
@@ -40,6 +47,7 @@ pub(crate) fn build() -> Outcome<PathBuf> {
     }
     // The very program that the archive and the image hold.
     dist::program()?;
+    fs::write(folder()?.join("changelog"), changelog()?)?;
     let package = folder()?.join("gemini-balance.deb");
     Step::cargo("deb --locked --no-build --no-strip --package gemini-balance --target")
         .argument(dist::host()?)
@@ -50,6 +58,19 @@ pub(crate) fn build() -> Outcome<PathBuf> {
     let said = output(Command::new("dpkg-deb").arg("--info").arg(&package))?;
     println!("{said}{}: {}", package.display(), megabytes(fs::metadata(&package)?.len()));
     Ok(package)
+}
+
+/// The change that Debian's tools look for.
+fn changelog() -> Outcome<String> {
+    let time = format!("--date=@{}", dist::epoch());
+    let day = output(Command::new("date").args(["--utc", "--rfc-email", &time]))?;
+    // A pre-release lies before its release there.
+    let version = version()?.replacen('-', "~", 1);
+    Ok(format!(
+        "gemini-balance ({version}-1) unstable; urgency=medium\n\n  \
+         * What has changed stands in CHANGELOG.md beside this file.\n\n \
+         -- The Gemini Balance contributors <maintainers@gemini-balance.invalid>  {day}"
+    ))
 }
 
 /// Installs the package that was made on a fresh Debian, uses it, and takes it away again.
