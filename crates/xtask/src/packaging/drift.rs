@@ -24,6 +24,8 @@ pub(crate) fn findings() -> Outcome<Vec<String>> {
             }
         }
     }
+    let package = read("web/package.json")?;
+    findings.extend(too_old_a_node(&read("Dockerfile")?, &package));
     let settings = read(".env.example")?;
     let drain = settings.lines().find_map(|line| line.strip_prefix("# DRAIN_SECONDS="));
     let drain: u64 = drain.ok_or(".env.example has no DRAIN_SECONDS")?.parse()?;
@@ -39,6 +41,17 @@ pub(crate) fn findings() -> Outcome<Vec<String>> {
 
 fn quoted<'a>(text: &'a str, before: &str) -> Option<&'a str> {
     text.split_once(before)?.1.split('"').nth(1)
+}
+
+/// The Node of the image must be one that the web UI permits.
+fn too_old_a_node(dockerfile: &str, package: &str) -> Option<String> {
+    let number = |text: &str, before: &str| -> Option<u32> {
+        text.split_once(before)?.1.split(|it: char| !it.is_ascii_digit()).next()?.parse().ok()
+    };
+    let image = number(dockerfile, "/node:");
+    let wanted = number(package, "\"node\": \">=");
+    let is_new = image.zip(wanted).is_some_and(|(image, wanted)| wanted <= image);
+    (!is_new).then(|| "Dockerfile: its Node is older than web/package.json wants".to_owned())
 }
 
 /// Whoever stops the gateway must wait for the drain and ten seconds for what is written afterwards.
@@ -76,6 +89,16 @@ mod tests {
         ] {
             let found = too_hasty("a.yml", text, "stop_grace_period: ", 25);
             assert_eq!(found.is_some(), is_found, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_node_that_the_web_ui_does_not_permit_is_found() {
+        for (image, is_found) in [("24-bookworm", false), ("20.1", false), ("18", true), ("", true)]
+        {
+            let dockerfile = format!("ARG NODE_IMAGE=docker.io/library/node:{image}\n");
+            let found = too_old_a_node(&dockerfile, "\"engines\": {\n\"node\": \">=20.19\"\n}");
+            assert_eq!(found.is_some(), is_found, "{image}");
         }
     }
 
