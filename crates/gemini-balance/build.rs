@@ -3,11 +3,14 @@
 //! Nothing is built here. Without that folder the table is empty, and the gateway shows a plain
 //! notice instead. Other builds read the folder when they start, so that a change of the UI costs no
 //! compilation.
+//!
+//! A program that is linked statically also gets `static/names.c`.
 #![expect(clippy::disallowed_methods, reason = "cargo speaks to a build script by the environment")]
 
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::{env, fs};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -26,7 +29,34 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     table.push_str("]\n");
-    Ok(fs::write(Path::new(&env::var("OUT_DIR")?).join("web_files.rs"), table)?)
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("web_files.rs"), table)?;
+    if is_static_glibc() { look_names_up_without_plugins(&out) } else { Ok(()) }
+}
+
+/// Whether the C library goes into the program, and is the one that loads plugins.
+fn is_static_glibc() -> bool {
+    let is = |name, value| env::var(name).is_ok_and(|it| it.split(',').any(|one| one == value));
+    is("CARGO_CFG_TARGET_OS", "linux")
+        && is("CARGO_CFG_TARGET_ENV", "gnu")
+        && is("CARGO_CFG_TARGET_FEATURE", "crt-static")
+}
+
+fn look_names_up_without_plugins(out: &Path) -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=static/names.c");
+    println!("cargo::rerun-if-env-changed=CC");
+    let compiler = env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+    let object = out.join("names.o");
+    let status = Command::new(&compiler)
+        .args(["-c", "-O2", "-Wall", "-Werror", "static/names.c", "-o"])
+        .arg(&object)
+        .status()
+        .map_err(|error| format!("{compiler} cannot start: {error}"))?;
+    if !status.success() {
+        return Err(format!("{compiler} did not compile static/names.c").into());
+    }
+    println!("cargo::rustc-link-arg-bins={}", object.display());
+    Ok(())
 }
 
 /// Every file below a folder, in the order of their paths. A link is no file.

@@ -24,6 +24,7 @@ mod http;
 mod licences;
 mod npm;
 mod packages;
+mod packaging;
 mod python;
 mod rows;
 mod run;
@@ -75,6 +76,11 @@ cargo xtask <chore>
   rows [--write] [ROWS]
                      what a log of ten million rows costs, or of as many as are said, beside
                      the predecessor; --write puts it into docs/performance.md
+  static             the program with everything in it, for any Linux of this architecture
+  dist               that program in an archive, with sums and a bill of materials
+  deb [check]        the Debian package; check: what becomes of a small Debian that installs it
+  image [bases|build|check]
+                     the container images, built and used; as root, without a container engine
   ci                 the whole pipeline: format, tidy, clippy, docs, tests, audit";
 
 fn main() -> ExitCode {
@@ -115,6 +121,14 @@ fn chore(words: &[&str]) -> Outcome {
         ["bench", words @ ..] => bench::bench(words),
         ["instructions", words @ ..] => bench::instructions(words),
         ["rows", words @ ..] => rows::rows(words),
+        ["static"] => packaging::dist::program().map(drop),
+        ["dist"] => packaging::dist::dist(),
+        ["deb"] => packaging::deb::build().map(drop),
+        ["deb", "check"] => packaging::deb::check(),
+        ["image"] => packaging::image::build().and_then(|()| packaging::image::check()),
+        ["image", "bases"] => packaging::image::bases(),
+        ["image", "build"] => packaging::image::build(),
+        ["image", "check"] => packaging::image::check(),
         ["ci"] => ci::ci(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");

@@ -8,10 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Outcome, arrows, crates, faults, workspace};
+use crate::{Outcome, arrows, crates, faults, packaging, workspace};
 
-/// Checks the arrows between rooms, the arrows between crates, the first line of every file, and the
-/// page of faults.
+/// Checks the arrows between rooms, the arrows between crates, the first line of every file, the page
+/// of faults, and the files of packaging.
 ///
 /// # Errors
 ///
@@ -19,6 +19,7 @@ use crate::{Outcome, arrows, crates, faults, workspace};
 pub(crate) fn tidy() -> Outcome {
     let folder = workspace::root().join("crates");
     let mut findings = faults::findings()?;
+    findings.extend(packaging::findings()?);
     let mut sources_read = 0_usize;
     for name in crate_names(&folder)? {
         let manifest = fs::read_to_string(folder.join(&name).join("Cargo.toml"))?;

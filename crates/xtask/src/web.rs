@@ -163,7 +163,8 @@ fn folder() -> PathBuf {
     workspace::root().join("web")
 }
 
-fn has_node() -> bool {
+/// Whether there is a Node that is new enough, with npm.
+pub(crate) fn has_node() -> bool {
     let output = Command::new("node").arg("--version").output();
     let version = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     let is_new = version.ok().and_then(|version| parse(&version)).is_some_and(|it| NODE <= it);

@@ -1,9 +1,10 @@
 //! The command line: one command per chore, plain words, exit codes that scripts can use.
 //!
-//! Everything but `serve` works on the data directory while no gateway runs on it; a running one
-//! holds the lock and is administered through its pages and its API.
+//! Everything but `serve` and `health` works on the data directory while no gateway runs on it; a
+//! running one holds the lock and is administered through its pages and its API.
 
 mod doctor;
+mod health;
 mod import;
 mod keys;
 mod password;
@@ -46,6 +47,8 @@ enum Command {
     Password,
     /// Find what is wrong with this set-up and say what to do
     Doctor,
+    /// Ask the running gateway whether it is alive, with the same settings; 0 if it is
+    Health,
 }
 
 /// Runs a command to its end.
@@ -78,6 +81,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Import(command) => import::run(command, &config, &clock).await,
             Command::Password => password::run(&config, &clock).await,
             Command::Doctor => doctor::run(&config, &clock).await,
+            Command::Health => Ok(health::run(&config).await),
         }
     });
     // Whatever had to come to its end has. What still runs, such as a caller who does not read or

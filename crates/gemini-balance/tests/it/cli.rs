@@ -213,6 +213,31 @@ async fn commands_leave_a_running_gateway_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn health_tells_a_living_gateway_from_a_silent_port_and_from_none() {
+    let desk = Desk::new().await;
+    let (gateway, client) = desk.serve().await;
+    let port = client.address().port().to_string();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent_port = silent.local_addr().unwrap().port().to_string();
+
+    let alive = desk.run_with(&["health"], "", &[("PORT", &port), ("HOST", "0.0.0.0")]).await;
+    let foreign = desk.upstream.url().rsplit_once(':').unwrap().1.to_owned();
+    let (stranger, said) = desk.run_with(&["health"], "", &[("PORT", &foreign)]).await;
+    let (unknown, said_of_unknown) = desk.run(&["health"], "").await;
+    let (silence, said_of_silence) =
+        desk.run_with(&["health"], "", &[("PORT", &silent_port)]).await;
+    drop(gateway);
+    let (none, said_of_none) = desk.run_with(&["health"], "", &[("PORT", &port)]).await;
+
+    assert_eq!(alive, (0, format!("the gateway on 127.0.0.1:{port} is alive\n")));
+    assert_eq!((stranger, unknown, silence, none), (1, 1, 1, 1));
+    assert!(said.contains("not as a gateway does"), "{said}");
+    assert!(said_of_unknown.contains("PORT is 0"), "{said_of_unknown}");
+    assert!(said_of_silence.contains("did not answer within"), "{said_of_silence}");
+    assert!(said_of_none.contains("no gateway listens on"), "{said_of_none}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn help_and_version_need_no_settings_and_an_unknown_word_is_refused() {
     let desk = Desk::new().await;
     let broken = [("WORKERS", "many")];
@@ -227,7 +252,7 @@ async fn help_and_version_need_no_settings_and_an_unknown_word_is_refused() {
         (0, concat!("gemini-balance ", env!("CARGO_PKG_VERSION")))
     );
     assert_eq!(help, 0);
-    for command in ["serve", "keys", "users", "password", "doctor"] {
+    for command in ["serve", "keys", "users", "password", "doctor", "health"] {
         assert!(page.contains(command), "{page}");
     }
     assert_eq!((unknown, mistaken), (2, 2), "{said}");

@@ -238,6 +238,24 @@ async fn a_stream_over_http_2_ends_before_the_process_does() {
     assert!(began.elapsed() < Duration::from_secs(10), "it does not wait for its deadline");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn its_health_is_asked_over_tls_whatever_name_the_certificate_is_for() {
+    let own = Own::new();
+    let gateway = own.setup().start().await;
+    let [certificate, key] = own.files().map(|path| path.display().to_string());
+    let port = gateway.address().port().to_string();
+    let directory = tempfile::tempdir().unwrap();
+    let settings = [("TLS_CERT", certificate.as_str()), ("TLS_KEY", &key), ("PORT", &port)];
+
+    let mut over_tls = Process::run(directory.path(), &["health"], &settings);
+    let over_tls = over_tls.exit().await.code();
+    let mut in_clear = Process::run(directory.path(), &["health"], &[("PORT", &port)]);
+    let in_clear = in_clear.exit().await.code();
+
+    assert_eq!((over_tls, in_clear), (Some(0), Some(1)));
+    gateway.close().await;
+}
+
 #[tokio::test]
 async fn a_pair_that_does_not_fit_keeps_the_gateway_from_starting() {
     let (own, other) = (Own::new(), Own::new());
