@@ -208,6 +208,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Looks at the file of another gateway, whatever it is of what is known: a SQLite database, an SQL
+         *     dump, a `.env`, an export, a list of keys. The body is the file itself, up to 64 MiB; what is
+         *     larger goes by `gemini-balance import FILE`. Nothing is changed; it takes the place of what was
+         *     sent before.
+         */
+        post: operations["look_at_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/imports/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begins a job that takes over what was looked at: all of it in one transaction, or nothing. Each
+         *     key has a result, in the order of the report.
+         */
+        post: operations["take_import"];
+        /** Forgets what was looked at. */
+        delete: operations["forget_import"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/jobs": {
         parameters: {
             query?: never;
@@ -1285,7 +1328,7 @@ export interface components {
          * @description What a job does.
          * @enum {string}
          */
-        JobAction: "test" | "reset" | "enable" | "disable" | "tag" | "delete" | "restore" | "import" | "try_import";
+        JobAction: "test" | "reset" | "enable" | "disable" | "tag" | "delete" | "restore" | "import" | "try_import" | "move_in";
         /** @description The jobs that are known. */
         JobList: {
             /** @description The latest first; those that are over for up to an hour. */
@@ -1678,6 +1721,95 @@ export interface components {
         };
         /** Format: date-time */
         Moment: string;
+        /** @description How to take it over. */
+        MoveInOrder: {
+            /** @description Leaves the request log out. */
+            without_log?: boolean;
+        };
+        /** @description What was sent, looked at and kept. */
+        MovingIn: {
+            /** @description Until when it can be taken over. */
+            expires_at: components["schemas"]["Moment"];
+            /** @description Names it. */
+            id: string;
+            /** @description What would become of it. */
+            report: components["schemas"]["MovingInReport"];
+        };
+        /** @description A setting of elsewhere, and what does the same here. */
+        MovingInHint: {
+            /** @description What to write here, or why there is nothing to write. */
+            advice: string;
+            /** @description Its name there. */
+            name: string;
+        };
+        /** @description What became of one key. */
+        MovingInItem: {
+            /** @description Its first and last characters. */
+            brief?: string | null;
+            /** @description What it is. */
+            kind: components["schemas"]["MovingInKind"];
+            /** @description Its name here: of a service key its identifier, of a user key its name. */
+            name?: string | null;
+            /** @description What became of it. */
+            outcome: components["schemas"]["MovingInOutcome"];
+            /** @description Where it stood, in words. */
+            place: string;
+            /** @description Why, or what else is to be known. */
+            remark?: string | null;
+        };
+        /**
+         * @description What a line is about.
+         * @enum {string}
+         */
+        MovingInKind: "service_key" | "user_key";
+        /**
+         * @description What became of it.
+         * @enum {string}
+         */
+        MovingInOutcome: "added" | "duplicate" | "invalid";
+        /** @description The whole. */
+        MovingInReport: {
+            /** @description Which form of it that is, in words. */
+            form: string;
+            /** @description Its settings, and what does the same here. */
+            hints: components["schemas"]["MovingInHint"][];
+            /** @description Whether nothing was changed yet. */
+            is_trial: boolean;
+            /** @description What became of each key, in the order of the file. */
+            items: components["schemas"]["MovingInItem"][];
+            /**
+             * Format: int64
+             * @description Rows of its request log that an earlier import had taken over; unknown in a trial.
+             */
+            known_log_rows: number;
+            /**
+             * Format: int64
+             * @description Rows of its request log that were taken over, or would be.
+             */
+            log_rows: number;
+            /** @description What is to be known besides, a sentence each. */
+            notes: string[];
+            /** @description How many service keys. */
+            service_keys: components["schemas"]["MovingInTally"];
+            /** @description Where it comes from. */
+            source: components["schemas"]["MovingInSource"];
+            /** @description How many user keys. */
+            user_keys: components["schemas"]["MovingInTally"];
+        };
+        /**
+         * @description Where something comes from.
+         * @enum {string}
+         */
+        MovingInSource: "predecessor" | "snailyp" | "gpt_load" | "gpt_load2" | "one_api" | "key_list";
+        /** @description How many of one kind. */
+        MovingInTally: {
+            /** @description Taken over. */
+            added: number;
+            /** @description Here already. */
+            duplicate: number;
+            /** @description Not taken over. */
+            invalid: number;
+        };
         /** @description Keys to be added, and what they have in common. */
         NewKeys: {
             /** @description The keys. One entry may hold several, one on each line. */
@@ -2921,6 +3053,124 @@ export interface operations {
             };
             /** @description Too many are watching */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    look_at_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The file */
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description What would become of it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MovingIn"];
+                };
+            };
+            /** @description The file is larger than 64 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It is nothing that is known, or damaged; the message says which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    take_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of what was looked at */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MoveInOrder"];
+            };
+        };
+        responses: {
+            /** @description The job */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description It is not there any more */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many jobs are not done yet */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    forget_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of what was looked at */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is forgotten */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is not there any more */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
