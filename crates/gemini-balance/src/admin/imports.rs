@@ -199,13 +199,12 @@ fn result((place, item): (usize, Item)) -> JobResult {
 
 impl From<MoveError> for ApiError {
     fn from(error: MoveError) -> Self {
-        match error {
-            MoveError::Store(error) => Self::Store(error),
-            error if error.is_ours() => Self::internal(error),
-            error => {
-                let words = error.to_string();
-                Self::Invalid(vec![Problem::value(Part::Body, "file", &words)])
-            }
+        if let MoveError::Store(error) = error {
+            return Self::Store(error);
         }
+        if error.is_ours() {
+            return Self::internal(error);
+        }
+        Self::Invalid(vec![Problem::value(Part::Body, "file", &error.to_string())])
     }
 }

@@ -116,12 +116,12 @@ impl From<StoreError> for MoveError {
     /// A row of the old log that could not be read ends the import within our own database, which
     /// is not at fault then.
     fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Failed(cause) => match cause.downcast::<Self>() {
-                Ok(own) => *own,
-                Err(cause) => Self::Store(StoreError::Failed(cause)),
-            },
-            other => Self::Store(other),
+        let StoreError::Failed(cause) = error else {
+            return Self::Store(error);
+        };
+        match cause.downcast::<Self>() {
+            Ok(own) => *own,
+            Err(cause) => Self::Store(StoreError::Failed(cause)),
         }
     }
 }

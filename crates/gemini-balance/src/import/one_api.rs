@@ -83,7 +83,9 @@ pub(super) fn read_json(items: &[Value]) -> Findings {
         let cell = |name: &&str| match item.get(*name)? {
             Value::Null => None,
             Value::String(text) => Some(text.clone()),
-            other => Some(other.to_string()),
+            other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                Some(other.to_string())
+            }
         };
         channel(&CHANNEL_COLUMNS.iter().map(cell).collect::<Vec<_>>(), &mut findings, &mut others);
     }

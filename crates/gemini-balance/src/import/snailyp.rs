@@ -61,10 +61,7 @@ pub(super) fn is_settings(object: &Map<String, Value>) -> bool {
 
 /// Reads its settings as its API answers them.
 pub(super) fn read_json(object: &Map<String, Value>) -> Findings {
-    let value = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
+    let value = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let settings = object.iter().map(|(name, each)| (name.clone(), value(each)));
     of(&settings.collect(), "settings as JSON")
 }

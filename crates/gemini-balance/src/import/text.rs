@@ -54,12 +54,14 @@ fn json(value: &Value) -> Result<Findings, MoveError> {
     if has("type") && has("key") {
         return one_api::read_json(items).bounded();
     }
-    let keys = items.iter().map(|item| match item {
-        Value::String(key) => key.as_str(),
-        other => ["key_value", "api_key", "key"]
+    let within = |item: &'_ Value| {
+        ["key_value", "api_key", "key"]
             .iter()
-            .find_map(|name| other.get(name)?.as_str())
-            .unwrap_or_default(),
-    });
-    key_list::read(keys)
+            .find_map(|name| item.get(name)?.as_str().map(str::to_owned))
+    };
+    let keys: Vec<String> = items
+        .iter()
+        .map(|item| item.as_str().map(str::to_owned).or_else(|| within(item)).unwrap_or_default())
+        .collect();
+    key_list::read(keys.iter().map(String::as_str))
 }
