@@ -136,6 +136,7 @@ impl Past {
             duration_ms: first_byte_ms + chance / 11 % 5_200,
             bytes_in: u64::from(prompt) * 4 + 120,
             bytes_out: u64::from(completion) * 5 + 300,
+            frames: None,
         }
     }
 

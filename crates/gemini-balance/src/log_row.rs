@@ -46,6 +46,8 @@ pub struct LogRow {
     pub bytes_in: u64,
     /// Size of the answer's body.
     pub bytes_out: u64,
+    /// Frames of a Live session, in both directions; `None` for all else.
+    pub frames: Option<u64>,
 }
 
 impl LogRow {

@@ -168,6 +168,8 @@ pub struct LogEntry {
     pub bytes_in: u64,
     /// Size of the answer's body.
     pub bytes_out: u64,
+    /// Frames of a Live session, in both directions; `None` for all else.
+    pub frames: Option<u64>,
 }
 
 /// What the log knows, to choose a filter from. Each list in the order of the alphabet.
@@ -245,7 +247,7 @@ pub(super) fn entries(connection: &Connection, ids: &[i64]) -> Result<Vec<LogEnt
                 s.brief, m.text, d.text, op.text, o.is_stream, o.status, e.text, l.attempt,
                 l.is_final, l.prompt_tokens, l.completion_tokens, l.cached_tokens,
                 l.thinking_tokens, l.total_tokens, l.first_byte_ms, l.duration_ms, l.bytes_in,
-                l.bytes_out
+                l.bytes_out, l.frames
          FROM request_logs l
          JOIN outcomes o ON o.id = l.outcome_id
          JOIN words m ON m.id = o.model
@@ -393,5 +395,6 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<LogEntry> {
         duration_ms,
         bytes_in: unsigned(row, 22)?,
         bytes_out: unsigned(row, 23)?,
+        frames: row.get::<_, Option<i64>>(24)?.map(i64::cast_unsigned),
     })
 }

@@ -167,7 +167,7 @@ fn outcome(
 fn insert_row(connection: &Connection, row: &LogRow, place: Place) -> Result<(), StoreError> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO request_logs VALUES
-             (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+             (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
     )?;
     statement.execute(rusqlite::params![
         place.id,
@@ -187,6 +187,7 @@ fn insert_row(connection: &Connection, row: &LogRow, place: Place) -> Result<(),
         row.bytes_in.cast_signed(),
         row.bytes_out.cast_signed(),
         place.part,
+        row.frames.map(u64::cast_signed),
     ])?;
     Ok(())
 }

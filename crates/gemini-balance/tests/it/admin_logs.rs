@@ -375,6 +375,7 @@ pub(crate) fn row(number: i64) -> LogRow {
         duration_ms: 5,
         bytes_in: 10,
         bytes_out: 20,
+        frames: None,
     }
 }
 

@@ -420,5 +420,6 @@ fn row(request: u128, ended_at_ms: i64, model: &str) -> LogRow {
         duration_ms: 900,
         bytes_in: 100,
         bytes_out: 200,
+        frames: None,
     }
 }

@@ -95,5 +95,6 @@ pub(crate) fn row(ended_at_ms: i64) -> LogRow {
         duration_ms: 900,
         bytes_in: 1_000,
         bytes_out: 2_000,
+        frames: None,
     }
 }

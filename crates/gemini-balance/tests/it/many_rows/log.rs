@@ -89,6 +89,7 @@ impl Log {
             duration_ms: u32::try_from(number % 3_000).unwrap(),
             bytes_in: 10,
             bytes_out: 20,
+            frames: None,
         }
     }
 }
