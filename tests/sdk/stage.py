@@ -13,6 +13,7 @@ the gateway does are skipped then.
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +23,8 @@ import urllib.parse
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import pytest
 
 MODEL = "gemini-3.8-flash"
 SERVICE_KEYS = [f"AIzaSySdkTests0000000000000000000000000{n}" for n in range(3)]
@@ -117,6 +120,9 @@ class Stage:
     gateway: Gateway
     upstream: Upstream
     programs: list = field(default_factory=list)
+    folder: Path = None
+    certificate: Path = None
+    secure: Gateway = None
 
     @property
     def has_gateway(self):
@@ -131,17 +137,19 @@ class Stage:
 
         upstream_port = free_port()
         upstream = Program(folder, os.environ["FAKE_UPSTREAM_BIN"], ["--listen", f"127.0.0.1:{upstream_port}", "--resources"], {})
-        stage = cls(Gateway(""), Upstream(f"http://127.0.0.1:{upstream_port}"), [upstream])
+        stage = cls(Gateway(""), Upstream(f"http://127.0.0.1:{upstream_port}"), [upstream], folder)
         try:
             upstream.wait_until_ready(f"{stage.upstream.url}/__fake/state")
-            stage.start_gateway(folder)
+            stage.gateway = stage.start_gateway(folder, {})
         except BaseException:
             stage.strike()
             raise
         return stage
 
-    def start_gateway(self, folder):
+    def start_gateway(self, folder, more):
+        """Starts a gateway with these settings besides."""
         port = free_port()
+        scheme = "https" if "TLS_CERT" in more else "http"
         settings = {
             "HOST": "127.0.0.1",
             "PORT": str(port),
@@ -150,13 +158,28 @@ class Stage:
             "GEMINI_API_BASE_URL": self.upstream.url,
             "OPENAI_API_BASE_URL": f"{self.upstream.url}/v1beta/openai",
             "UPSTREAM_ALLOW_PRIVATE": "true",
+            **more,
         }
         program = Program(folder, os.environ["GATEWAY_BIN"], [], settings)
         self.programs.append(program)
-        self.gateway.url = f"http://127.0.0.1:{port}"
-        program.wait_until_ready(f"{self.gateway.url}/health")
-        self.gateway.furnish()
-        program.wait_until_ready(f"{self.gateway.url}/ready")
+        gateway = Gateway(f"{scheme}://127.0.0.1:{port}")
+        program.wait_until_ready(f"{gateway.url}/health")
+        gateway.furnish()
+        program.wait_until_ready(f"{gateway.url}/ready")
+        return gateway
+
+    def secure_gateway(self):
+        """A second gateway that speaks TLS, started when it is asked for."""
+        if self.folder is None:
+            pytest.skip("needs a gateway of its own, with TLS")
+        if self.secure is None:
+            self.certificate, key = make_certificate(self.folder)
+            # Python's own requests read it at every connection.
+            os.environ["SSL_CERT_FILE"] = str(self.certificate)
+            folder = self.folder / "secure"
+            folder.mkdir()
+            self.secure = self.start_gateway(folder, {"TLS_CERT": str(self.certificate), "TLS_KEY": str(key)})
+        return self.secure
 
     def strike(self):
         """Ends what was started, the gateway first."""
@@ -208,6 +231,17 @@ class Program:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def make_certificate(folder):
+    """A certificate for this machine that vouches for itself, and its key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl, which makes the certificate, is not installed")
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run([openssl, *words.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    return certificate, key
 
 
 def free_port():

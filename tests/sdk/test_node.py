@@ -12,7 +12,7 @@ NODE_MAJOR_MIN = 20
 RUN_WAIT_SECONDS = 120
 
 
-@pytest.mark.parametrize("name", ["genai", "resources", "openai"])
+@pytest.mark.parametrize("name", ["genai", "resources", "live", "openai"])
 def test_the_javascript_sdk_works(name, stage):
     node = usable_node()
     places = {
@@ -20,6 +20,9 @@ def test_the_javascript_sdk_works(name, stage):
         "GATEWAY_USER_KEY": stage.gateway.user_key,
         "FAKE_UPSTREAM_URL": stage.upstream.url,
     }
+    if name == "live":
+        secure = stage.secure_gateway()
+        places |= {"SECURE_URL": secure.url, "SECURE_KEY": secure.user_key, "NODE_EXTRA_CA_CERTS": str(stage.certificate)}
 
     run = subprocess.run(
         [node, "--test", "--test-reporter=spec", f"{name}.test.mjs"],

@@ -13,6 +13,8 @@ pub use redact::redact_keys;
 use serde_json::Value;
 use words::Words;
 
+use crate::frames::Close;
+
 /// The longest message kept, in characters.
 const MESSAGE_CHARS_MAX: usize = 500;
 
@@ -106,6 +108,49 @@ pub fn read(status: u16, body: &[u8]) -> Failure {
 pub fn failure_of_value(error: &Value) -> Failure {
     let words = Words::of_error(error_of(error).unwrap_or(error));
     of_words(words.status().unwrap_or(500), &words)
+}
+
+/// Reads why an upstream closed a Live session; `None` if it says that all is well. The number tells
+/// little: Google puts what an HTTP answer would say into the words, cut at 123 bytes.
+pub fn of_close(close: &Close) -> Option<Failure> {
+    let words = Words::of_text(close.reason.as_bytes());
+    let status = match close.code {
+        None | Some(1000) => return None,
+        Some(code) => status_of_close(code, &words.message),
+    };
+    Some(of_words(status, &words))
+}
+
+/// The HTTP status that a close would have been. What a client has written may be quoted, so only
+/// the beginning of the words counts.
+fn status_of_close(code: u16, reason: &str) -> u16 {
+    const FORBIDDEN: [&str; 6] = [
+        "Your API key was reported as leaked",
+        "Consumer ",
+        "Permission denied: Consumer ",
+        "Generative Language API has not been used",
+        "Gemini API has not been used",
+        "Requests to this API",
+    ];
+    const TOO_MANY: [&str; 5] = [
+        "You exceeded your current quota",
+        "Quota exceeded",
+        "Resource has been exhausted",
+        "Resource exhausted",
+        "RESOURCE_EXHAUSTED",
+    ];
+    let begins = |openings: &[&str]| openings.iter().any(|opening| reason.starts_with(opening));
+    match code {
+        1002 | 1003 | 1007..=1011 if begins(&TOO_MANY) => 429,
+        1002 | 1003 | 1007..=1011 if begins(&FORBIDDEN) => 403,
+        1011 if by_opening(&Words::of_text(reason.as_bytes())).is_some() => 400,
+        1002 | 1003 | 1007..=1010 => 400,
+        1001 | 1012 | 1013 => 503,
+        1014 => 502,
+        // Numbers of an application's own say nothing about the upstream.
+        3000.. => 400,
+        _ => 500,
+    }
 }
 
 /// Reads the raw `error` of a stream event; it may have been cut off at a limit.
@@ -249,6 +294,43 @@ mod tests {
         for text in ["API key not valid", "Your API key was reported as leaked", "API_KEY_INVALID"]
         {
             check(400, &quoting(text), FailureKind::BadRequest);
+        }
+    }
+
+    #[test]
+    fn a_close_is_understood_by_its_words() {
+        let kind = |code, reason: &str| {
+            of_close(&Close { code: Some(code), reason: reason.to_owned() }).map(|it| it.kind)
+        };
+        assert_eq!(of_close(&Close::default()), None);
+        assert_eq!(kind(1000, "API key not valid."), None);
+        for (code, reason, expected) in [
+            (1007, "API key not valid. Please pass a valid API key.", FailureKind::KeyInvalid),
+            (1008, "API key expired. Please renew the API key.", FailureKind::KeyInvalid),
+            (
+                1008,
+                "Method doesn't allow unregistered callers (callers without established identity).",
+                FailureKind::MultipleCredentials,
+            ),
+            (
+                1008,
+                "models/x is not found for API version v1beta, or is not supported for bidi",
+                FailureKind::BadRequest,
+            ),
+            (1008, "models/Consumer has been suspended is not found", FailureKind::BadRequest),
+            (1007, "Invalid JSON payload received. Unknown name \"x\"", FailureKind::BadRequest),
+            (1008, "Your API key was reported as leaked. Please", FailureKind::KeySuspended),
+            (1008, "Consumer 'api_key:AIzaSyX' has been suspended.", FailureKind::KeySuspended),
+            (1011, "Your prepayment credits are depleted. Please", FailureKind::NoCredit),
+            (1011, "Your project has exceeded its monthly spending cap.", FailureKind::NoCredit),
+            (1011, "You exceeded your current quota, please check", FailureKind::RateLimited),
+            (1008, "Resource has been exhausted (e.g. check quota).", FailureKind::RateLimited),
+            (1011, "Internal error encountered.", FailureKind::Upstream),
+            (1001, "", FailureKind::Upstream),
+            (1013, "The service is currently unavailable.", FailureKind::Upstream),
+            (4000, "whatever", FailureKind::BadRequest),
+        ] {
+            assert_eq!(kind(code, reason), Some(expected), "{code} {reason}");
         }
     }
 

@@ -341,6 +341,7 @@ impl Scanner {
             Place::Choice => found(Find::Choice),
             Place::Document | Place::Inner | Place::File | Place::Choices => {}
             Place::Usage | Place::Details | Place::Feedback => {}
+            Place::Turn | Place::Resumption => {}
         }
         self.places.push(place);
         self.role = place.element();

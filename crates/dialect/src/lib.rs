@@ -8,11 +8,13 @@
 //! In reading order: [`path`] finds out what is asked, [`request`] peeks into the body, [`rewrite()`]
 //! splices into it, [`tap`] watches the answer go by, [`failure`] understands a refusal, and
 //! [`error`] speaks for the gateway itself; [`resource`] knows what belongs to the project that made
-//! it.
+//! it; [`frames`] and [`live`] look at conversations over a WebSocket.
 
 pub mod error;
 pub mod failure;
+pub mod frames;
 mod json;
+pub mod live;
 mod members;
 pub mod path;
 pub mod request;

@@ -5,6 +5,7 @@
 //! says what would have worked. A version is kept as asked; a resource or verb that is not known here
 //! goes upstream all the same, once it is clear which dialect it is.
 
+mod live;
 mod mount;
 mod names;
 mod slip;
@@ -65,6 +66,8 @@ pub enum Op {
     ModelGet,
     /// OpenAI `responses` and Gemini `interactions`, with everything below.
     Responses,
+    /// A conversation over a WebSocket: Gemini `BidiGenerateContent` and its kin.
+    Live,
     /// Anything else that is forwarded without understanding it.
     Other,
 }
@@ -85,6 +88,7 @@ impl Op {
             Self::ModelList => "models.list",
             Self::ModelGet => "models.get",
             Self::Responses => "responses",
+            Self::Live => "live",
             Self::Other => "other",
         }
     }
@@ -178,6 +182,9 @@ impl std::error::Error for PathError {}
 pub fn resolve(path: &str, method: &str, asker: &Asker) -> Result<Target, PathError> {
     let mut segments = split(path)?;
     let mount = Mount::take_off(&mut segments);
+    if let Some(target) = live::target(&segments) {
+        return Ok(target);
+    }
     if let Some(hint) = slip::hint(&mount, &segments, method) {
         return Err(PathError::Slip(hint));
     }
@@ -199,7 +206,12 @@ pub fn guess(path: &str, asker: &Asker) -> Dialect {
     let has = |word: &str| path.split('/').any(|segment| segment.eq_ignore_ascii_case(word));
     if has("openai") {
         Dialect::OpenAi
-    } else if has("v1beta") || has("v1alpha") || has("gemini") || path.contains("generateContent") {
+    } else if has("v1beta")
+        || has("v1alpha")
+        || has("gemini")
+        || path.contains("generateContent")
+        || path.contains("GenerativeService")
+    {
         Dialect::Gemini
     } else {
         asker.dialect()

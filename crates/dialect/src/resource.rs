@@ -74,6 +74,11 @@ pub fn address(name: &str) -> (Dialect, String) {
 impl Use {
     /// Tells what a call of this method at this target is.
     pub fn of(target: &Target, method: &str) -> Self {
+        // A token is no resource but a credential, and its name is all there is of it: nothing that
+        // is remembered.
+        if target.op == Op::Live || makes_token(target, method) {
+            return Self::None;
+        }
         let segments = segments(target);
         let (last, verb) = match segments.split_last() {
             Some((last, _)) => split_verb(last, target.verb.as_deref()),
@@ -185,11 +190,19 @@ pub fn life_ms_max(name: &str) -> Option<i64> {
     let is_operation = name.starts_with("models/");
     match name.split('/').next()? {
         "files" | "generatedFiles" => Some(2 * DAY_MS),
-        "cachedContents" | "auth_tokens" => Some(DAY_MS),
+        "cachedContents" => Some(DAY_MS),
         "interactions" | "batches" | "operations" | "responses" => Some(55 * DAY_MS),
         _ if is_operation => Some(55 * DAY_MS),
         _ => None,
     }
+}
+
+/// Whether a call makes a token that opens Live sessions.
+pub fn makes_token(target: &Target, method: &str) -> bool {
+    target.dialect == Dialect::Gemini
+        && method == "POST"
+        && target.verb.is_none()
+        && matches!(segments(target).as_slice(), [kind] if kind == "auth_tokens")
 }
 
 /// The decoded segments of a target, from the kind on.

@@ -19,6 +19,20 @@ pub struct Usage {
     pub total: Option<u64>,
 }
 
+impl Usage {
+    /// Both together; unknown is only what neither knows.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            prompt: sum(self.prompt, other.prompt),
+            completion: sum(self.completion, other.completion),
+            cached: sum(self.cached, other.cached),
+            thinking: sum(self.thinking, other.thinking),
+            total: sum(self.total, other.total),
+        }
+    }
+}
+
 /// One number of a usage object as the wire means it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Count {

@@ -16,6 +16,11 @@ fn kept_refusals_are_understood() {
 }
 
 #[test]
+fn kept_frames_end_where_they_end() {
+    check("frames", laws::frames::holds);
+}
+
+#[test]
 fn kept_paths_cannot_break_out() {
     check("path", laws::path::holds);
 }

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer};
 
-use crate::{options::Options, refusal::Refusal};
+use crate::{live::Live, options::Options, refusal::Refusal};
 
 /// What a request gets.
 #[derive(Clone, Debug, Deserialize)]
@@ -25,6 +25,8 @@ pub enum Answer {
         #[serde(default)]
         body: String,
     },
+    /// A Live session that goes like this; for no other request.
+    Live(Live),
     /// Exactly these steps.
     Steps(Vec<Step>),
     /// An answer that breaks on its way; the faults happen in order.
@@ -49,10 +51,11 @@ impl Answer {
                 faults.push(fault);
                 Self::Faulty { answer, faults }
             }
-            sound
-            @ (Self::Default(_) | Self::Refusal(_) | Self::Status { .. } | Self::Steps(_)) => {
-                Self::Faulty { answer: Box::new(sound), faults: vec![fault] }
-            }
+            sound @ (Self::Default(_)
+            | Self::Refusal(_)
+            | Self::Status { .. }
+            | Self::Live(_)
+            | Self::Steps(_)) => Self::Faulty { answer: Box::new(sound), faults: vec![fault] },
         }
     }
 }

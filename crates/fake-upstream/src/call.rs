@@ -1,6 +1,6 @@
 //! What a request asks for: in which dialect, for which model, with which credentials.
 
-use std::{borrow::Cow, cell::OnceCell};
+use std::{borrow::Cow, sync::OnceLock};
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
@@ -15,7 +15,7 @@ pub(crate) struct Call<'a> {
     /// The path behind the version, without the query: `models/m:generateContent`.
     pub(crate) resource: &'a str,
     pub(crate) query: &'a str,
-    json: OnceCell<Option<Value>>,
+    json: OnceLock<Option<Value>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl<'a> Call<'a> {
         let credentials = credentials(request, query);
         let is_bearer = credentials.iter().any(|seen| seen.carrier == Carrier::Authorization);
         let (dialect, resource) = place(path, is_bearer);
-        Self { request, dialect, credentials, resource, query, json: OnceCell::new() }
+        Self { request, dialect, credentials, resource, query, json: OnceLock::new() }
     }
 
     /// The first credential.

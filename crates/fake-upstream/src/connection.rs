@@ -11,9 +11,12 @@ use tokio::{
 };
 
 use crate::{
+    answer::Answer,
     call::{Call, Dialect},
-    control,
+    control, events,
     http::{self, Request, Unread},
+    live,
+    options::Options,
     plan::{Act, Plan},
     record::Outcome,
     reply,
@@ -69,6 +72,9 @@ impl Connection {
             return self.play(&plan).await == Outcome::Answered;
         }
         let call = Call::new(request);
+        if live::is_asked(request) {
+            return self.live(&call, shared).await;
+        }
         // Whoever sees the request knows that its rule is taken, and may add another.
         let plan = self.plan(&call, shared);
         let exchange = shared.records.begin(&call, self.number, self.requests);
@@ -79,6 +85,26 @@ impl Connection {
         outcome == Outcome::Answered && plan.keeps_connection
     }
 
+    /// Holds a Live session, or plays what the script says in its place; the connection ends with it.
+    async fn live(&mut self, call: &Call<'_>, shared: &Shared) -> bool {
+        let answer = shared.rules.take(call);
+        let exchange = shared.records.begin(call, self.number, self.requests);
+        self.requests += 1;
+        let script = match answer.as_deref() {
+            Some(Answer::Live(script)) => Some(script),
+            Some(other) => {
+                let plan = reply::scripted(other, call, &shared.settings);
+                let outcome = self.play(&plan).await;
+                exchange.end(outcome);
+                return outcome == Outcome::Answered && plan.keeps_connection;
+            }
+            None => None,
+        };
+        let Self { stream, buffer, .. } = self;
+        exchange.end(live::serve(stream, buffer, call, (script, shared)).await);
+        false
+    }
+
     fn plan(&mut self, call: &Call<'_>, shared: &Shared) -> Arc<Plan> {
         let settings = &shared.settings;
         if let Some(answer) = shared.rules.take(call) {
@@ -86,6 +112,10 @@ impl Connection {
         }
         if let Some(answer) = reply::obstacle(call) {
             return Arc::new(reply::scripted(&answer, call, settings));
+        }
+        if let Some(token) = shared.live.answer(call) {
+            let text = events::with_oddities(&token);
+            return Arc::new(reply::complete(events::whole(200, text, &Options::default()), call));
         }
         if let Some(steps) = shared.kept.answer(call) {
             return Arc::new(reply::complete(steps, call));

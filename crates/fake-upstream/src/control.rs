@@ -29,6 +29,7 @@ pub(crate) fn answer(request: &Request, shared: &Shared) -> Option<Plan> {
             shared.records.clear();
             (200, state(shared))
         }
+        ("GET", "heard") => (200, json!(shared.live.heard())),
         ("GET", "strays") => (200, json!(shared.kept.strays())),
         ("GET", "state") => (200, state(shared)),
         _ => (404, json!({"error": "no such control"})),

@@ -2,6 +2,7 @@
 
 use crate::{
     answer::{Answer, Ending, Fault, Point, Step},
+    live::Live,
     options::{Decoration, ErrorForm, LineEnd, Options, StreamError, UsageForm},
     refusal::Refusal,
 };
@@ -331,6 +332,12 @@ impl Answer {
 impl From<Refusal> for Answer {
     fn from(refusal: Refusal) -> Self {
         Self::Refusal(refusal)
+    }
+}
+
+impl From<Live> for Answer {
+    fn from(live: Live) -> Self {
+        Self::Live(live)
     }
 }
 

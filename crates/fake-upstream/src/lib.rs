@@ -54,6 +54,13 @@
 //! it: what follows `-in-` in the key, else the key itself. [`Upstream::strays`] tells who named what
 //! another project keeps.
 //!
+//! # Live sessions
+//!
+//! A WebSocket below `/ws/` is agreed to and answered as [`Live`] says: by itself with `setupComplete`
+//! and an echo of each turn. Keys that misbehave by name close it with the code and the words of the
+//! real service, [`Upstream::heard`] tells what was said. `POST …/auth_tokens` makes a token that opens
+//! one session, or as many as `uses` says.
+//!
 //! # Control from other processes
 //!
 //! `POST /__fake/rules` takes one rule or a list of rules as JSON
@@ -70,6 +77,7 @@ mod faults;
 mod gemini;
 mod http;
 mod kept;
+mod live;
 mod openai;
 mod options;
 mod plan;
@@ -83,6 +91,7 @@ mod tests;
 mod upstream;
 
 pub use answer::{Answer, Ending, Fault, Point, Step};
+pub use live::{Heard, Live, LiveClose};
 pub use options::{Decoration, ErrorForm, LineEnd, Options, StreamError, UsageForm};
 pub use record::{Outcome, Seen};
 pub use refusal::Refusal;

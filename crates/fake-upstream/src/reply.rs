@@ -48,6 +48,8 @@ fn steps(answer: &Answer, call: &Call<'_>, settings: &Settings) -> Vec<Step> {
             Step::Head { status: *code, headers: headers.clone() },
             Step::Bytes(body.clone().into()),
         ],
+        // A session is asked for in another way.
+        Answer::Live(_) => vec![events::head(400, "application/json")],
         Answer::Steps(steps) => steps.clone(),
         Answer::Faulty { answer, faults } => {
             return faults.iter().fold(steps(answer, call, settings), plan::spoil);

@@ -19,6 +19,7 @@ use crate::{
     answer::Answer,
     connection,
     kept::Kept,
+    live::{Heard, Sessions},
     options::Options,
     record::{Records, Seen},
     script::{Rule, Rules, When},
@@ -60,6 +61,7 @@ pub(crate) struct Shared {
     pub(crate) rules: Rules,
     pub(crate) records: Records,
     pub(crate) kept: Kept,
+    pub(crate) live: Sessions,
 }
 
 impl Upstream {
@@ -90,8 +92,8 @@ impl Upstream {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let records = Records::new(settings.seen_max);
-        let shared =
-            Arc::new(Shared { settings, rules: Rules::default(), records, kept: Kept::default() });
+        let (kept, live) = (Kept::default(), Sessions::default());
+        let shared = Arc::new(Shared { settings, rules: Rules::default(), records, kept, live });
         let (stop, stopped) = watch::channel(false);
         let mut listening = JoinSet::new();
         listening.spawn(listen(listener, Arc::clone(&shared), stopped));
@@ -127,6 +129,11 @@ impl Upstream {
     /// The names of all resources that are kept, each with its project.
     pub fn kept(&self) -> Vec<(String, String)> {
         self.shared.kept.all()
+    }
+
+    /// What was said in the Live sessions, oldest first.
+    pub fn heard(&self) -> Vec<Heard> {
+        self.shared.live.heard()
     }
 
     /// Forgets all rules.

@@ -148,6 +148,7 @@ impl Past {
                 .copied()
                 .unwrap_or_default()
                 .to_owned(),
+            frames: None,
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use tokio::runtime::Handle;
 
-use crate::admission::{Admission, BodyBudget};
+use crate::admission::{Admission, BodyBudget, LivePlaces};
 use crate::clock::Clock;
 use crate::commands::Commands;
 use crate::config::Config;
@@ -52,6 +52,8 @@ pub struct App {
     pub prober: Arc<Prober>,
     /// Places among the concurrent requests.
     pub admission: Admission,
+    /// Places of Live sessions.
+    pub live_places: Arc<LivePlaces>,
     /// The memory that all request bodies share.
     pub body_budget: Arc<BodyBudget>,
     /// Names for requests.

@@ -48,6 +48,8 @@ pub struct LogRow {
     pub bytes_out: u64,
     /// What the caller's program says it is (`User-Agent`), cut to 128 bytes; empty if it says nothing.
     pub client: String,
+    /// Frames of a Live session, in both directions; `None` for all else.
+    pub frames: Option<u64>,
 }
 
 impl LogRow {

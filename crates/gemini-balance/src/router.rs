@@ -40,7 +40,8 @@ pub(crate) async fn route(
             _ => proxy::forward(worker, origin, request).await,
         },
     };
-    if app.lifecycle.is_draining() {
+    // One that has agreed to another protocol does not close with its head.
+    if app.lifecycle.is_draining() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.headers_mut().insert(CONNECTION, CLOSE);
     }
     with_constant_headers(response)

@@ -23,6 +23,10 @@ pub(crate) enum Want {
     Id,
     /// When a resource ends, likewise.
     Expires,
+    /// Whether a turn of a Live session is over.
+    TurnComplete,
+    /// By which a Live session can be resumed.
+    Handle,
 }
 
 impl Want {
@@ -32,6 +36,8 @@ impl Want {
             Self::Message => 4 * 1024,
             Self::Name | Self::Id => 1024,
             Self::Finish | Self::BlockReason | Self::Type | Self::Code | Self::Expires => 64,
+            Self::TurnComplete => 64,
+            Self::Handle => 4 * 1024,
         }
     }
 }
@@ -52,6 +58,10 @@ pub(super) enum Place {
     /// The `…_details` of a usage.
     Details,
     Feedback,
+    /// The `serverContent` of a message in a Live session.
+    Turn,
+    /// The `sessionResumptionUpdate` of one.
+    Resumption,
 }
 
 impl Place {
@@ -60,6 +70,7 @@ impl Place {
             Self::List | Self::Choices => true,
             Self::Document | Self::Inner | Self::File | Self::Choice => false,
             Self::Usage | Self::Details | Self::Feedback => false,
+            Self::Turn | Self::Resumption => false,
         }
     }
 
@@ -75,6 +86,7 @@ impl Place {
             Self::Choices => Role::Enter(Self::Choice),
             Self::Document | Self::Inner | Self::File | Self::Choice => Role::Skip,
             Self::Usage | Self::Details | Self::Feedback => Role::Skip,
+            Self::Turn | Self::Resumption => Role::Skip,
         }
     }
 
@@ -88,6 +100,10 @@ impl Place {
                 b"code" => Role::Keep(Want::Code),
                 b"name" => Role::Keep(Want::Name),
                 b"file" => Role::Enter(Self::File),
+                b"serverContent" | b"server_content" => Role::Enter(Self::Turn),
+                b"sessionResumptionUpdate" | b"session_resumption_update" => {
+                    Role::Enter(Self::Resumption)
+                }
                 _ => Self::Inner.member(key),
             },
             Self::File => match key {
@@ -108,6 +124,14 @@ impl Place {
             },
             Self::Feedback => match key {
                 b"blockReason" | b"block_reason" => Role::Keep(Want::BlockReason),
+                _ => Role::Skip,
+            },
+            Self::Resumption => match key {
+                b"newHandle" | b"new_handle" => Role::Keep(Want::Handle),
+                _ => Role::Skip,
+            },
+            Self::Turn => match key {
+                b"turnComplete" | b"turn_complete" => Role::Keep(Want::TurnComplete),
                 _ => Role::Skip,
             },
             Self::Usage => match key {

@@ -52,6 +52,40 @@ fn a_shared_path_is_answered_in_the_dialect_of_the_asker() {
 }
 
 #[test]
+fn a_live_session_is_found_by_the_form_of_its_path() {
+    let live = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent";
+    for path in [
+        live,
+        "//ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent",
+        "/gemini//ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent",
+        "/v1beta/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent",
+        "/ws/google.ai.generativelanguage.v1beta.GenerativeService/BidiGenerateContent",
+    ] {
+        check(&format!("GET {path}"), OPENAI, live);
+        let target = resolve(path, "GET", &OPENAI).unwrap();
+        assert_eq!((target.op, target.verb.as_deref()), (Op::Live, Some("BidiGenerateContent")));
+    }
+    for (version, method) in [
+        ("v1", "BidiGenerateContent"),
+        ("v1alpha", "BidiGenerateContentConstrained"),
+        ("v1alpha", "BidiGenerateMusic"),
+        ("v2beta1", "BidiComesLater"),
+    ] {
+        let path = format!("/ws/google.ai.generativelanguage.{version}.GenerativeService.{method}");
+        check(&format!("GET {path}"), CLIENT, &path);
+    }
+    for path in [
+        "/ws",
+        "/ws/google.ai.generativelanguage.v1.GenerativeService.GenerateContent",
+        "/ws/google.ai.generativelanguage.v1%2F.GenerativeService.BidiGenerateContent",
+        "/ws/google.ai.generativelanguage.v1.GenerativeService.Bidi%20",
+        "/ws/elsewhere.v1.GenerativeService.BidiGenerateContent",
+    ] {
+        assert!(resolve(path, "GET", &OPENAI).is_err(), "{path}");
+    }
+}
+
+#[test]
 fn crooked_paths_are_understood() {
     for (request, expected) in [
         ("POST /models/m:generateContent", "/v1beta/models/m:generateContent"),

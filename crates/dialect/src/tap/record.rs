@@ -101,6 +101,7 @@ impl Record {
             },
             Want::Message => document.message = Some(raw.to_vec()),
             Want::Code => document.code = Some(raw.to_vec()),
+            Want::TurnComplete | Want::Handle => {}
             Want::Name | Want::Id | Want::Expires if !self.is_noting => {}
             Want::Name => note(&mut self.seen.made.name, raw),
             Want::Id => note(&mut self.seen.made.id, raw),

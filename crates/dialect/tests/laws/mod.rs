@@ -4,6 +4,7 @@
 //! for such bytes; `corpus.rs` shows each law the ones that were kept.
 
 pub mod failure;
+pub mod frames;
 mod object;
 pub mod path;
 mod pieces;

@@ -30,7 +30,7 @@ const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 const CSV_HEADER: &str = "id,request_id,request_time,key_identifier,auth_key_alias,model_name,\
     is_success,prompt_tokens,completion_tokens,total_tokens,error_type,key_brief,status,attempt,\
     is_final,is_stream,dialect,operation,cached_tokens,thinking_tokens,first_byte_ms,duration_ms,\
-    bytes_in,bytes_out,user_key_id,service_key_id,client\r\n";
+    bytes_in,bytes_out,user_key_id,service_key_id,client,frames\r\n";
 
 #[derive(OpenApi)]
 #[openapi(paths(export))]
@@ -224,6 +224,7 @@ fn csv_row(row: RequestLog, file: &mut String) {
         shown(row.user_key_id),
         shown(row.service_key_id),
         text(row.client),
+        shown(row.frames),
     ];
     file.push_str(&cells.join(","));
     file.push_str("\r\n");

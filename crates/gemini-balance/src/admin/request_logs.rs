@@ -261,6 +261,8 @@ pub(super) struct RequestLog {
     pub(super) bytes_in: u64,
     /// Size of the answer's body.
     pub(super) bytes_out: u64,
+    /// Frames of a Live session, in both directions; nothing for all else.
+    pub(super) frames: Option<u64>,
     /// Who asked.
     pub(super) user_key_id: Option<i64>,
     /// The key that was tried.
@@ -296,6 +298,7 @@ impl From<LogEntry> for RequestLog {
             duration_ms: entry.duration_ms,
             bytes_in: entry.bytes_in,
             bytes_out: entry.bytes_out,
+            frames: entry.frames,
             user_key_id: entry.user_key_id,
             service_key_id: entry.service_key_id,
             client: entry.client,

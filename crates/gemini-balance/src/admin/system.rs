@@ -345,6 +345,7 @@ pub fn metrics_page(app: &App) -> String {
         journal_rows_waiting,
         journal_rows_dropped,
         connections: number(app.connections.open()),
+        live_sessions: number(app.live_places.open()),
         leases_reclaimed: app.pool.leases_taken_back(),
         uptime_ms: app.clock.monotonic_ms(),
     })

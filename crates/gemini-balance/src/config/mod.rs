@@ -158,6 +158,10 @@ pub struct Limits {
     pub concurrency_timeout_ms: u64,
     /// Connections at once.
     pub connections_max: usize,
+    /// Live sessions at once.
+    pub live_sessions_max: usize,
+    /// Between two messages of a Live session, of either side.
+    pub live_idle_timeout_ms: u64,
     /// From the signal to stop until the last streams are ended.
     pub drain_ms: u64,
 }

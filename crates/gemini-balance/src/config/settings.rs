@@ -356,6 +356,20 @@ fn limits(reader: &mut Reader<'_>) -> Limits {
             1..=1_000_000,
             "Connections of callers open at once; further ones are closed as they come.",
         ),
+        live_sessions_max: reader.count(
+            &["MAX_LIVE_SESSIONS"],
+            2_000,
+            0..=1_000_000,
+            "Live sessions (WebSocket) open at once, apart from `MAX_CONCURRENT_REQUESTS`; a further \
+             one is refused with 503. `0` refuses all.",
+        ),
+        live_idle_timeout_ms: reader.seconds(
+            &["LIVE_IDLE_TIMEOUT_SECONDS"],
+            900 * SECOND_MS,
+            10..=DAY_MS,
+            "A Live session in which neither side has sent a message for this long is closed. Google \
+             ends one after some ten minutes by itself.",
+        ),
         drain_ms: reader.seconds(
             &["DRAIN_SECONDS"],
             25 * SECOND_MS,

@@ -364,6 +364,7 @@ fn read_row(
             bytes_in: 0,
             bytes_out: 0,
             client: String::new(),
+            frames: None,
         },
     }))
 }

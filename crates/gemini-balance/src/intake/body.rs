@@ -30,6 +30,12 @@ impl RequestBody {
         self.intake.is_lengthless()
     }
 
+    /// Leaves the connection to `next` once the answer that agrees to another protocol has gone out,
+    /// or could not.
+    pub(crate) fn leave_connection_to(&self, next: impl Future<Output = ()> + Send + 'static) {
+        self.intake.set_successor(Box::pin(next));
+    }
+
     fn note_end(&self) {
         if self.incoming.is_end_stream() {
             self.intake.note_unread(false);

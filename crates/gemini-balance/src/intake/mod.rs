@@ -8,11 +8,13 @@
 mod body;
 mod raw_head;
 mod stream;
+mod successor;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) use body::RequestBody;
 pub(crate) use stream::WatchedStream;
+use successor::{Successor, Use};
 
 /// What a connection's stream and the bodies of its requests tell each other.
 #[derive(Debug, Default)]
@@ -21,9 +23,20 @@ pub(crate) struct Intake {
     has_unread: AtomicBool,
     /// Whether the whole head of a request came since the last answer, without a length.
     is_lengthless: AtomicBool,
+    /// What the connection is for when HTTP has left it.
+    successor: Successor,
 }
 
 impl Intake {
+    /// What a request has made of its connection, if it was one for another protocol.
+    pub(crate) fn take_successor(&self) -> Option<Use> {
+        self.successor.take()
+    }
+
+    fn set_successor(&self, next: Use) {
+        self.successor.set(next);
+    }
+
     fn has_unread(&self) -> bool {
         self.has_unread.load(Ordering::Relaxed)
     }

@@ -1,4 +1,5 @@
-//! A connection on which requests follow each other.
+//! A connection on which requests follow each other, and which one of them may turn into something
+//! else.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -29,16 +30,30 @@ pub(super) async fn speak(
     origin: Origin,
     door: Door,
 ) {
+    let intake = Arc::<Intake>::default();
+    requests(worker, stream, (origin, door), &intake).await;
+    // In the same task, so that the connection stays counted and waited for.
+    if let Some(successor) = intake.take_successor() {
+        successor.await;
+    }
+}
+
+/// Serves requests until the last of them.
+async fn requests(
+    worker: Arc<Worker>,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    (origin, door): (Origin, Door),
+    intake: &Arc<Intake>,
+) {
     let limits = &worker.app.config.limits;
     let stream = StallGuard::new(stream, Duration::from_millis(limits.write_stall_timeout_ms));
-    let intake = Arc::<Intake>::default();
-    let stream = WatchedStream::new(stream, Arc::clone(&intake));
+    let stream = WatchedStream::new(stream, Arc::clone(intake));
     let draining = worker.app.lifecycle.draining().clone();
     let header_timeout = Duration::from_millis(limits.header_timeout_ms);
     let has_asked = AtomicBool::new(false);
     let service = service_fn(|request: Request<Incoming>| {
         has_asked.store(true, Ordering::Relaxed);
-        let request = request.map(|body| RequestBody::new(body, Arc::clone(&intake)));
+        let request = request.map(|body| RequestBody::new(body, Arc::clone(intake)));
         // Boxed, since the engine keeps room for this future as long as the connection lives: idle
         // ones, and those whose answer has begun, need none.
         let answering = Box::pin(answer(Arc::clone(&worker), request, origin, door));
@@ -50,7 +65,8 @@ pub(super) async fn speak(
         .header_read_timeout(header_timeout)
         .max_headers(HEADERS_MAX)
         .max_header_size(HEADER_BYTES_MAX as usize)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
     let mut serving = pin!(serving);
     let leaving = async {
         match door {

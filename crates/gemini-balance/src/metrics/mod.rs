@@ -46,6 +46,8 @@ pub enum Operation {
     GenerateContent,
     /// Embeddings of either protocol.
     Embeddings,
+    /// A conversation over a WebSocket.
+    Live,
     /// Everything that is forwarded without being understood.
     Other,
 }
@@ -56,6 +58,7 @@ impl Operation {
             Self::Chat => "chat",
             Self::GenerateContent => "generate_content",
             Self::Embeddings => "embeddings",
+            Self::Live => "live",
             Self::Other => "other",
         }
     }
@@ -121,6 +124,8 @@ pub struct Gauges {
     pub journal_rows_dropped: u64,
     /// Connections of callers.
     pub connections: u64,
+    /// Live sessions.
+    pub live_sessions: u64,
     /// Leases taken back because nothing moved, since the start.
     pub leases_reclaimed: u64,
     /// Milliseconds since the start.
@@ -185,7 +190,7 @@ impl Metrics {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
         // Only a model that exists earns a label of its own.
         let model = match ended.status {
-            200..300 => self.models.admitted(ended.model),
+            101 | 200..300 => self.models.admitted(ended.model),
             _ => self.models.known(ended.model),
         };
         let status = status_class(ended.status);
@@ -360,6 +365,7 @@ fn render_gauges(page: &mut Page, gauges: &Gauges) {
             gauges.leases_reclaimed,
         ),
         ("connections", "gauge", "Connections of callers.", gauges.connections),
+        ("live_sessions", "gauge", "Live sessions open.", gauges.live_sessions),
         ("uptime_seconds", "gauge", "Time since the start.", gauges.uptime_ms / 1_000),
     ] {
         page.metric(&format!("gemini_balance_{name}"), kind, help);

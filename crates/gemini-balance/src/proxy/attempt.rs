@@ -262,7 +262,8 @@ fn found_fault(shape: Shape, tap: &Tap, is_whole: bool, held_bytes: usize) -> Op
 }
 
 impl Refused {
-    fn inside_success(failure: Failure) -> Self {
+    /// A refusal that came without a status of its own.
+    pub(super) fn inside_success(failure: Failure) -> Self {
         let status = StatusCode::from_u16(failure.status)
             .ok()
             .filter(|status| status.is_client_error() || status.is_server_error())

@@ -24,7 +24,7 @@ use crate::proxy::exchange::Exchange;
 use crate::proxy::pin::{self, Pinned};
 use crate::proxy::read_body::{BodyLimits, read_body};
 use crate::proxy::upload::{self, Begins};
-use crate::proxy::{caller, headers};
+use crate::proxy::{caller, headers, live};
 use crate::random::RequestId;
 use crate::upstream::Outgoing;
 
@@ -60,6 +60,8 @@ pub(super) struct Call {
     _reservation: Option<Reservation>,
     /// Whether the gateway asked for the usage event and must keep it from the caller.
     pub(super) is_usage_ours: bool,
+    /// Whether a token lets it in, so that nothing is said of the key.
+    pub(super) has_token: bool,
 }
 
 /// Waits for a place, reads the body and makes the call.
@@ -122,6 +124,7 @@ pub(super) async fn prepare(
         },
         _reservation: Some(reservation),
         is_usage_ours: rewrite.include_usage,
+        has_token: false,
         model: if told.model.is_empty() { NO_MODEL.to_owned() } else { told.model },
     })
 }
@@ -164,6 +167,39 @@ fn rewritten(body: Bytes, rewrite: &Rewrite) -> Result<Bytes, ProxyError> {
 }
 
 impl Call {
+    /// Of a Live session: no body, and a request for another protocol.
+    pub(super) fn of_session(
+        exchange: &Exchange,
+        head: &Parts,
+        target: &Target,
+        (pinned, fields): (Option<Pinned>, &HeaderMap),
+    ) -> Self {
+        // Only a token binds a session.
+        let has_token = pinned.is_some();
+        let mut headers = headers::to_upstream(&head.headers);
+        headers.extend(fields.clone());
+        Self {
+            user: exchange.user(),
+            touched: Use::None,
+            pinned,
+            preferred: None,
+            begins: None,
+            request_id: exchange.request_id(),
+            dialect: target.dialect,
+            model: live::MODEL.to_owned(),
+            shape: None,
+            outgoing: Outgoing {
+                method: head.method.clone(),
+                path_and_query: path_and_query(&target.path, head.uri.query().unwrap_or_default()),
+                headers,
+                body: Bytes::new(),
+            },
+            _reservation: None,
+            is_usage_ours: false,
+            has_token,
+        }
+    }
+
     /// The same call with something else to send.
     pub(super) fn with_outgoing(&self, outgoing: Outgoing) -> Self {
         Self {
@@ -203,7 +239,7 @@ fn read(target: &Target, head: &Parts, query: &str, body: &[u8]) -> Result<Told,
         Op::Responses | Op::Images | Op::Audio | Op::Other if is_json(&head.headers) => {
             dialect::peek(target.dialect, body).ok()
         }
-        Op::Responses | Op::Images | Op::Audio | Op::Other => None,
+        Op::Responses | Op::Images | Op::Audio | Op::Live | Op::Other => None,
     };
     let mut told = Told { model: in_path, is_chat, ..Told::default() };
     if let Some(peek) = peek {
@@ -223,7 +259,7 @@ fn read(target: &Target, head: &Parts, query: &str, body: &[u8]) -> Result<Told,
         Op::Chat | Op::Completions if told.is_stream => Some(Shape::Sse),
         Op::Generate | Op::Count | Op::Embed | Op::Chat | Op::Completions => Some(Shape::Json),
         Op::Embeddings | Op::ModelList | Op::ModelGet => Some(Shape::Json),
-        Op::Responses | Op::Images | Op::Audio | Op::Other => None,
+        Op::Responses | Op::Images | Op::Audio | Op::Live | Op::Other => None,
     };
     Ok(told)
 }

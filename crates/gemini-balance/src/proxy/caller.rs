@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 
+use dialect::live::key_in_protocol;
 use dialect::path::Asker;
 use http::HeaderName;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
 use crate::proxy::error::ProxyError;
+use crate::proxy::live::protocols;
 
 /// Google's field for a key.
 static GOOGLE_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
@@ -40,6 +42,29 @@ pub(super) fn asker(head: &Parts) -> Asker {
 /// [`ProxyError::NoCredential`] without any, [`ProxyError::ConflictingCredentials`] with two
 /// that differ.
 pub(super) fn credential(head: &Parts) -> Result<String, ProxyError> {
+    one_of(head, std::iter::empty())
+}
+
+/// Finds the one credential of a Live session, which may stand in further places: as a token in the
+/// authorization or in the query, and where a browser cannot set a header, in a subprotocol.
+///
+/// # Errors
+///
+/// As of [`credential`].
+pub(super) fn live_credential(head: &Parts) -> Result<String, ProxyError> {
+    let tokens = head.headers.get_all(AUTHORIZATION).into_iter();
+    let tokens = tokens.filter_map(|value| scheme("token", value.to_str().ok()?));
+    let in_query = parameter(head.uri.query().unwrap_or_default(), "access_token");
+    let in_protocols = protocols(&head.headers).filter_map(key_in_protocol);
+    let further = tokens.chain(in_protocols).map(Cow::Borrowed);
+    one_of(head, further.chain(in_query.map(Cow::Owned)))
+}
+
+/// The one credential in the places that every request has, and in further ones.
+fn one_of<'h>(
+    head: &'h Parts,
+    further: impl Iterator<Item = Cow<'h, str>>,
+) -> Result<String, ProxyError> {
     let mut found: Option<String> = None;
     let headers = std::iter::once(&GOOGLE_KEY)
         .chain(&OTHER_KEYS)
@@ -51,7 +76,8 @@ pub(super) fn credential(head: &Parts) -> Result<String, ProxyError> {
         .into_iter()
         .filter_map(|value| bearer(value.to_str().ok()?));
     let in_query = query_key(head.uri.query().unwrap_or_default());
-    for candidate in headers.chain(bearers).map(Cow::Borrowed).chain(in_query) {
+    let usual = headers.chain(bearers).map(Cow::Borrowed).chain(in_query);
+    for candidate in usual.chain(further) {
         let candidate = candidate.trim();
         if candidate.is_empty() {
             continue;
@@ -69,8 +95,13 @@ pub(super) fn credential(head: &Parts) -> Result<String, ProxyError> {
 
 /// The token of an `Authorization: Bearer` value.
 pub(super) fn bearer(value: &str) -> Option<&str> {
-    let (scheme, token) = value.trim().split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    scheme("bearer", value)
+}
+
+/// What stands behind this scheme in an `Authorization` value.
+fn scheme<'v>(wanted: &str, value: &'v str) -> Option<&'v str> {
+    let (scheme, rest) = value.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case(wanted).then_some(rest.trim())
 }
 
 /// The first parameter of this name in a query, decoded.
@@ -137,6 +168,24 @@ mod tests {
         for carrier in carriers {
             assert_eq!(credential(&carrier).unwrap(), "k1");
         }
+    }
+
+    #[test]
+    fn a_live_session_has_further_carriers() {
+        let realtime = "realtime, openai-insecure-api-key.k1, openai-beta.realtime-v1";
+        for carrier in [
+            head(&[("authorization", "Token k1")], "/"),
+            head(&[("x-goog-api-key", "k1"), ("authorization", "Token k1")], "/"),
+            head(&[], "/?access_token=k%31"),
+            head(&[("sec-websocket-protocol", realtime)], "/"),
+            head(&[("authorization", "Bearer k1")], "/?key=k1"),
+        ] {
+            assert_eq!(live_credential(&carrier).unwrap(), "k1");
+        }
+        let two = head(&[("sec-websocket-protocol", realtime)], "/?access_token=k2");
+        assert!(matches!(live_credential(&two), Err(ProxyError::ConflictingCredentials)));
+        let other = head(&[("sec-websocket-protocol", realtime)], "/");
+        assert!(matches!(credential(&other), Err(ProxyError::NoCredential)));
     }
 
     #[test]

@@ -29,6 +29,18 @@ pub(super) fn allowed_origin(head: &Parts, origins: &[String]) -> Option<HeaderV
     origins.iter().any(|allowed| origin == allowed.as_str()).then(|| origin.clone())
 }
 
+/// Whether whoever opens a WebSocket is no page of another origin than ours, or of one that may call.
+/// Hosts are compared, since only a trusted proxy tells the scheme.
+pub(super) fn may_connect(head: &Parts, origins: &[String], own_base: Option<&str>) -> bool {
+    let Some(origin) = head.headers.get(ORIGIN) else { return true };
+    let host = |url: &str| {
+        let (_, rest) = url.split_once("://")?;
+        rest.split('/').next().map(str::to_owned)
+    };
+    let theirs = origin.to_str().ok().and_then(host);
+    theirs.is_some() && theirs == own_base.and_then(host) || allowed_origin(head, origins).is_some()
+}
+
 /// The answer to a browser that asks before it calls; `None` if this is no such question.
 pub(super) fn preflight(head: &Parts) -> Option<Response<Bytes>> {
     if head.method != Method::OPTIONS || !head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
@@ -61,6 +73,23 @@ mod tests {
 
     fn head(origin: &str) -> Parts {
         http::Request::builder().header(ORIGIN, origin).body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn a_page_may_connect_from_here_or_from_a_named_origin() {
+        let origins = ["https://chat.example".to_owned()];
+        let own = Some("http://gw.example:8090/behind");
+
+        for origin in ["https://chat.example", "http://gw.example:8090", "https://gw.example:8090"]
+        {
+            assert!(may_connect(&head(origin), &origins, own), "{origin}");
+        }
+        for origin in ["https://gw.example", "null", "https://chat.example.evil", ""] {
+            assert!(!may_connect(&head(origin), &origins, own), "{origin}");
+            assert!(!may_connect(&head(origin), &[], None), "{origin}");
+        }
+        let program = http::Request::new(()).into_parts().0;
+        assert!(may_connect(&program, &[], None));
     }
 
     #[test]

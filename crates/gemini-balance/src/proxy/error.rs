@@ -7,7 +7,9 @@
 use bytes::Bytes;
 use dialect::path::PathError;
 use dialect::{BadBody, Dialect, ErrorBody};
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ALLOW, CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use keypool::Time;
 
@@ -47,6 +49,14 @@ pub(super) enum ProxyError {
     BodyTimeout,
     /// A body that ended before its end.
     BodyBroken,
+    /// A Live session is a WebSocket, and this is none.
+    UpgradeNeeded,
+    /// A web page of an origin that may not call.
+    OriginNotAllowed,
+    /// Too many Live sessions.
+    LiveSessionsFull,
+    /// A Live session in which nobody has said anything for too long.
+    LiveIdle,
     /// No room for another body.
     BodyBudget,
     /// Too many concurrent requests, and the wait for a place was too long.
@@ -165,19 +175,22 @@ impl ProxyError {
                 Some("files" | "generatedFiles" | "cachedContents") => StatusCode::FORBIDDEN,
                 Some(_) | None => StatusCode::NOT_FOUND,
             },
+            Self::UpgradeNeeded => StatusCode::UPGRADE_REQUIRED,
+            Self::OriginNotAllowed => StatusCode::FORBIDDEN,
             Self::NoSuchUpload => StatusCode::NOT_FOUND,
             Self::BadHead(bad) => bad.status(),
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::BodyTimeout | Self::LiveIdle => StatusCode::REQUEST_TIMEOUT,
             Self::AllKeysResting { .. } | Self::ResourceKeyResting { .. } => {
                 StatusCode::TOO_MANY_REQUESTS
             }
             Self::BodyBudget
             | Self::QueueTimeout
             | Self::QueueFull
+            | Self::LiveSessionsFull
             | Self::Draining
             | Self::NoUsableKey
             | Self::NoKeyForModel
@@ -206,6 +219,10 @@ impl ProxyError {
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::BodyTimeout => "body_timeout",
             Self::BodyBroken => "body_incomplete",
+            Self::UpgradeNeeded => "upgrade_needed",
+            Self::OriginNotAllowed => "origin_not_allowed",
+            Self::LiveSessionsFull => "live_sessions_full",
+            Self::LiveIdle => "live_idle_timeout",
             Self::BodyBudget => "body_budget",
             Self::QueueTimeout => "queue_timeout",
             Self::QueueFull => "queue_full",
@@ -231,7 +248,7 @@ impl ProxyError {
     }
 
     /// The sentence for the caller.
-    fn message(&self) -> String {
+    pub(super) fn message(&self) -> String {
         let fixed = match self {
             Self::BadHead(bad) => bad.hint(),
             Self::NotFound(hint) | Self::BadPath(hint) => hint,
@@ -282,6 +299,14 @@ impl ProxyError {
             Self::BodyEncoding => "Compressed request bodies are not accepted. Send plain JSON.",
             Self::BodyTimeout => "The request body stopped arriving, or came too slowly.",
             Self::BodyBroken => "The request body ended before its end.",
+            Self::UpgradeNeeded => {
+                "This is the path of a Live session: open it as a WebSocket (version 13, over HTTP/1.1)."
+            }
+            Self::OriginNotAllowed => {
+                "Web pages of this origin may not call. The admin can allow it with CORS_ORIGINS."
+            }
+            Self::LiveSessionsFull => "Too many Live sessions at once. Try again shortly.",
+            Self::LiveIdle => "Nobody has said anything in this Live session for too long.",
             Self::BodyBudget => "Too many large requests at once. Try again shortly.",
             Self::QueueTimeout | Self::QueueFull => "Too many requests at once. Try again shortly.",
             Self::Draining => "The gateway is restarting. Try again shortly.",
@@ -311,7 +336,7 @@ impl ProxyError {
                 Some(1_000)
             }
             Self::ResourceKeyBusy { .. } => Some(1_000),
-            Self::Draining => Some(5_000),
+            Self::LiveSessionsFull | Self::Draining => Some(5_000),
             Self::NoCredential
             | Self::UnknownCaller
             | Self::ConflictingCredentials
@@ -324,6 +349,9 @@ impl ProxyError {
             | Self::BodyTooLarge { .. }
             | Self::BodyTimeout
             | Self::BodyBroken
+            | Self::UpgradeNeeded
+            | Self::OriginNotAllowed
+            | Self::LiveIdle
             | Self::NoUsableKey
             | Self::NoKeyForModel
             | Self::NoSuchResource { .. }
@@ -353,6 +381,10 @@ impl ProxyError {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if self.status() == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if *self == Self::UpgradeNeeded {
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
         if *self == Self::MethodNotAllowed {
             headers.insert(ALLOW, HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE"));

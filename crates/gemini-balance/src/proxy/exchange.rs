@@ -53,6 +53,8 @@ pub(super) struct Exchange {
     began_ms: u64,
     permit: Option<Permit>,
     bytes_in: u64,
+    /// Of a Live session.
+    frames: Option<u64>,
     attempts: u32,
     current: Option<Current>,
     /// The last attempt that ended: final, unless another follows.
@@ -98,7 +100,7 @@ impl Subject {
             dialect: target.dialect,
             op: target.op,
             model: target.model.clone().unwrap_or_default(),
-            is_stream: target.op == Op::StreamGenerate,
+            is_stream: matches!(target.op, Op::StreamGenerate | Op::Live),
             client: client(headers),
         }
     }
@@ -122,6 +124,7 @@ impl Exchange {
             began_ms,
             permit: None,
             bytes_in: 0,
+            frames: None,
             attempts: 0,
             current: None,
             last: None,
@@ -165,6 +168,11 @@ impl Exchange {
         self.bytes_in = bytes;
     }
 
+    /// Notes how many frames have passed in a Live session.
+    pub(super) fn note_frames(&mut self, frames: u64) {
+        self.frames = Some(frames);
+    }
+
     /// Notes that a byte of the request has moved.
     pub(super) fn moved(&self, at_ms: u64) {
         if let Some(current) = &self.current {
@@ -194,6 +202,14 @@ impl Exchange {
             usage: None,
         });
         key
+    }
+
+    /// Gives the key of the attempt under way back as if it had never been taken: nobody has been asked
+    /// anything.
+    pub(super) fn abandon_attempt(&mut self) {
+        if self.current.take().is_some() {
+            self.attempts = self.attempts.saturating_sub(1);
+        }
     }
 
     /// Notes bytes on their way to the caller.
@@ -330,6 +346,7 @@ impl Exchange {
             bytes_in: self.bytes_in,
             bytes_out: 0,
             client: self.subject.client.clone(),
+            frames: self.frames,
         }
     }
 
@@ -393,6 +410,7 @@ fn operation(op: Op) -> Operation {
         Op::Chat | Op::Completions | Op::Responses => Operation::Chat,
         Op::Generate | Op::StreamGenerate => Operation::GenerateContent,
         Op::Embed | Op::Embeddings => Operation::Embeddings,
+        Op::Live => Operation::Live,
         Op::Count | Op::Images | Op::Audio | Op::ModelList | Op::ModelGet | Op::Other => {
             Operation::Other
         }

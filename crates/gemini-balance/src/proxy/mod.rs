@@ -17,6 +17,7 @@ mod late;
 #[cfg(any(test, fuzzing))]
 pub mod laws;
 mod listing;
+mod live;
 mod note;
 mod own_url;
 mod passing;
@@ -24,6 +25,7 @@ mod pin;
 mod read_body;
 mod relay;
 mod serve;
+mod token;
 mod upload;
 
 use std::pin::pin;
@@ -33,13 +35,14 @@ use std::time::Duration;
 pub(crate) use body::ProxyBody;
 use call::Call;
 use dialect::path::{PathError, Target};
-use dialect::resource::Use;
-use dialect::{Dialect, Shape};
+use dialect::resource::{Use, makes_token};
+use dialect::{Dialect, Op, Shape};
 use error::ProxyError;
 use exchange::{Exchange, Subject};
 use guarded::{Panicked, guarded};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response};
+use live::Guest;
 use serve::Served;
 
 use crate::app::{App, Worker};
@@ -114,20 +117,27 @@ async fn proxied(
     request_id: RequestId,
 ) -> Response<ProxyBody> {
     let app = &worker.app;
-    match admissible(app, head) {
+    match admissible(app, head, from) {
         // A stranger costs a counter and an answer, never a row: nobody outside fills the disk.
         Err((dialect, error)) => {
             app.metrics.request_refused(error.code());
             error.response(dialect).map(ProxyBody::whole)
         }
-        Ok(Admitted { target, caller, ticket }) => {
+        Ok(Admitted { target, caller, ticket, guest }) => {
             let subject = Subject::of(request_id, caller, &target, &head.headers);
             let mut exchange = Exchange::begin(Arc::clone(app), subject);
             if let Some(ticket) = ticket {
                 let upload = (ticket, &target);
                 return Box::pin(upload::forward(worker, exchange, head, body, upload)).await;
             }
+            if let Some(guest) = guest {
+                let asked = (head, body);
+                return Box::pin(live::open(worker, exchange, asked, guest, &target)).await;
+            }
+            let makes_token = makes_token(&target, head.method.as_str());
             match call::prepare(app, &mut exchange, (head, from), body, &target).await {
+                // Boxed like the others that are rare.
+                Ok(call) if makes_token => Box::pin(token::answer(worker, exchange, call)).await,
                 Ok(call) => answer(worker, exchange, call).await,
                 Err(error) => {
                     exchange.refuse(&error);
@@ -144,10 +154,12 @@ struct Admitted {
     caller: Arc<UserKey>,
     /// The upload that it goes on with.
     ticket: Option<Ticket>,
+    /// The Live session that it opens.
+    guest: Option<Guest>,
 }
 
 /// What is asked and by whom, or the refusal in the dialect of the path.
-fn admissible(app: &App, head: &Parts) -> Result<Admitted, (Dialect, ProxyError)> {
+fn admissible(app: &App, head: &Parts, from: Origin) -> Result<Admitted, (Dialect, ProxyError)> {
     let (dialect, target) = resolve(head);
     if !METHODS.contains(&head.method) {
         return Err((dialect, ProxyError::MethodNotAllowed));
@@ -157,7 +169,11 @@ fn admissible(app: &App, head: &Parts) -> Result<Admitted, (Dialect, ProxyError)
     if let Some((ticket, caller)) =
         upload::admit(app, head, &target).map_err(|error| (dialect, error))?
     {
-        return Ok(Admitted { target, caller, ticket: Some(ticket) });
+        return Ok(Admitted { target, caller, ticket: Some(ticket), guest: None });
+    }
+    if target.op == Op::Live {
+        let (guest, caller) = live::admit(app, head, from).map_err(|error| (dialect, error))?;
+        return Ok(Admitted { target, caller, ticket: None, guest: Some(guest) });
     }
     let caller = caller::credential(head)
         .and_then(|credential| {
@@ -166,7 +182,7 @@ fn admissible(app: &App, head: &Parts) -> Result<Admitted, (Dialect, ProxyError)
                 .ok_or(ProxyError::UnknownCaller)
         })
         .map_err(|error| (dialect, error))?;
-    Ok(Admitted { target, caller, ticket: None })
+    Ok(Admitted { target, caller, ticket: None, guest: None })
 }
 
 /// What is asked, and the dialect in which a refusal is understood.

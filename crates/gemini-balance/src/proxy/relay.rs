@@ -15,7 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use dialect::{Shape, Tap, UsageFilter};
 use http_body::{Body, Frame, SizeHint};
-use keypool::Verdict;
+use keypool::{Kin, Verdict};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
@@ -136,6 +136,11 @@ impl Relay {
             relay.upstream_ended();
         }
         relay
+    }
+
+    /// The keys that see what the answer tells of, before its end.
+    pub(super) fn kin(&self) -> Option<Kin> {
+        self.exchange.key().and_then(|key| self.app.pool.kin(key.id))
     }
 
     /// Shows a chunk to the tap and puts it in the queue.

@@ -73,7 +73,7 @@ pub(super) enum Answer {
 
 /// What has been tried so far.
 #[derive(Default)]
-struct Tried {
+pub(super) struct Tried {
     /// Keys that failed by themselves: never tried again.
     keys: Vec<KeyId>,
     /// Keys under which the upstream failed: others go first.
@@ -84,7 +84,7 @@ struct Tried {
 }
 
 /// The last failure, ready to be passed on.
-struct Failed {
+pub(super) struct Failed {
     answer: Answer,
     code: &'static str,
     /// Whether it tells the caller more than that no key is left.
@@ -113,7 +113,7 @@ pub(super) async fn serve(worker: Arc<Worker>, mut exchange: Exchange, call: Cal
         app.metrics.waited_for_key(Duration::from_millis(searched_ms));
         let lease = match lease {
             Ok(lease) => lease,
-            Err(error) => return tried.give_up(exchange, error),
+            Err(error) => return Served::Refused(tried.give_up(&mut exchange, error)),
         };
         let key = exchange.begin_attempt(lease);
         let limit = time_left(&worker, &exchange);
@@ -124,47 +124,12 @@ pub(super) async fn serve(worker: Arc<Worker>, mut exchange: Exchange, call: Cal
                 return Served::cut_off(exchange, ProxyError::Draining);
             }
         };
-        let (verdict, next) = judge(&outcome, || circumstances(&app));
-        let next = if is_throttled(&app, verdict) { Next::OtherTry } else { next };
-        let next = if is_last_word(&call, &tried, &outcome) { Next::PassOn } else { next };
-        let failed = match outcome {
+        let outcome = match outcome {
             Outcome::Accepted(accepted) => return deliver(&worker, exchange, &call, *accepted),
-            Outcome::Refused(refused) => {
-                let reason = redact(&refused.failure.message, &key);
-                exchange.end_attempt(&Ending {
-                    status: refused.status.as_u16(),
-                    error: Some(refused.failure.kind.code()),
-                    verdict,
-                    reason: &reason,
-                });
-                Failed::of_refusal(*refused, &key, next)
-            }
-            Outcome::Fault(fault) => {
-                exchange.end_attempt(&Ending {
-                    status: fault.error().status().as_u16(),
-                    error: Some(fault.code()),
-                    verdict,
-                    reason: fault.code(),
-                });
-                Failed::of_fault(fault)
-            }
+            failed @ (Outcome::Refused(_) | Outcome::Fault(_)) => failed,
         };
-        match next {
-            Next::Deliver | Next::PassOn | Next::GiveUp => return failed.pass_on(exchange),
-            Next::OtherKey => {
-                tried.keys.push(key.id);
-                tried.remember(failed);
-            }
-            Next::OtherTry => {
-                tried.faults += 1;
-                let is_last = tried.faults >= tries_max(&worker) || !app.pool.may_retry();
-                if is_last {
-                    return failed.pass_on(exchange);
-                }
-                tried.under_fault.push(key.id);
-                tried.remember(failed);
-                tokio::time::sleep(BACK_OFF * (1 << tried.faults.min(8)) / 2).await;
-            }
+        if let Some(failed) = tried.fail(&worker, &mut exchange, &call, outcome).await {
+            return failed.pass_on(exchange);
         }
     }
 }
@@ -192,7 +157,7 @@ fn time_left(worker: &Worker, exchange: &Exchange) -> Duration {
 }
 
 /// A key that has not failed this request, preferably none under which the upstream failed.
-async fn find_lease(
+pub(super) async fn find_lease(
     worker: &Worker,
     call: &Call,
     tried: &Tried,
@@ -328,15 +293,77 @@ impl Tried {
         }
     }
 
-    /// Nothing is left to try.
-    fn give_up(self, mut exchange: Exchange, error: ProxyError) -> Served {
+    /// Nothing is left to try: what the caller is told.
+    pub(super) fn give_up(self, exchange: &mut Exchange, error: ProxyError) -> Answer {
         match self.last {
-            Some(failed) if failed.is_telling => failed.pass_on(exchange),
+            Some(failed) if failed.is_telling => failed.tell(exchange),
             _ => {
                 exchange.refuse(&error);
-                Served::Refused(Answer::Own(error))
+                Answer::Own(error)
             }
         }
+    }
+
+    /// Ends an attempt that has failed, and waits where the next one should come later; the failure
+    /// if there is no next one. What an upstream says of a token is not said of the key.
+    pub(super) async fn fail(
+        &mut self,
+        worker: &Worker,
+        exchange: &mut Exchange,
+        call: &Call,
+        outcome: Outcome,
+    ) -> Option<Failed> {
+        let app = &worker.app;
+        let key = exchange.key()?;
+        let (verdict, next) = match &outcome {
+            Outcome::Refused(_) if call.has_token => (Verdict::Blameless, Next::PassOn),
+            Outcome::Accepted(_) | Outcome::Refused(_) | Outcome::Fault(_) => {
+                judge(&outcome, || circumstances(app))
+            }
+        };
+        let next = if is_throttled(app, verdict) { Next::OtherTry } else { next };
+        let next = if is_last_word(call, self, &outcome) { Next::PassOn } else { next };
+        let failed = match outcome {
+            // Whoever was accepted has not failed.
+            Outcome::Accepted(_) => return None,
+            Outcome::Refused(refused) => {
+                let reason = redact(&refused.failure.message, &key);
+                exchange.end_attempt(&Ending {
+                    status: refused.status.as_u16(),
+                    error: Some(refused.failure.kind.code()),
+                    verdict,
+                    reason: &reason,
+                });
+                Failed::of_refusal(*refused, &key, next)
+            }
+            Outcome::Fault(fault) => {
+                exchange.end_attempt(&Ending {
+                    status: fault.error().status().as_u16(),
+                    error: Some(fault.code()),
+                    verdict,
+                    reason: fault.code(),
+                });
+                Failed::of_fault(fault)
+            }
+        };
+        match next {
+            Next::Deliver | Next::PassOn | Next::GiveUp => return Some(failed),
+            Next::OtherKey => {
+                self.keys.push(key.id);
+                self.remember(failed);
+            }
+            Next::OtherTry => {
+                self.faults += 1;
+                let is_last = self.faults >= tries_max(worker) || !app.pool.may_retry();
+                if is_last {
+                    return Some(failed);
+                }
+                self.under_fault.push(key.id);
+                self.remember(failed);
+                tokio::time::sleep(BACK_OFF * (1 << self.faults.min(8)) / 2).await;
+            }
+        }
+        None
     }
 }
 
@@ -366,8 +393,13 @@ impl Failed {
     }
 
     fn pass_on(self, mut exchange: Exchange) -> Served {
+        Served::Refused(self.tell(&mut exchange))
+    }
+
+    /// What the caller is told; ends the exchange.
+    pub(super) fn tell(self, exchange: &mut Exchange) -> Answer {
         exchange.pass_on(self.answer.status().as_u16(), self.code);
-        Served::Refused(self.answer)
+        self.answer
     }
 }
 

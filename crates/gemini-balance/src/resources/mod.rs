@@ -5,6 +5,7 @@
 //! hour more: whoever still asks for it hears the upstream's own word, and no other project is
 //! bothered.
 
+mod live_token;
 mod table;
 mod ticket;
 mod together;
@@ -13,9 +14,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use keypool::{KeyId, Kin};
+pub use live_token::LiveToken;
 use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
 use table::{Resource, Table};
 pub use ticket::Ticket;
 use tokio::sync::Notify;
@@ -23,6 +28,7 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use crate::lifecycle::Lifecycle;
 use crate::resources::together::Together;
+use crate::secret::Secret;
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::resources::{ResourceChanges, ResourceRow};
@@ -34,6 +40,9 @@ const PER_USER_MAX: usize = 50_000;
 const ALL_MAX: usize = 400_000;
 /// How long one that was deleted or has ended is remembered as such.
 const GONE_MS: i64 = 60 * 60 * 1_000;
+/// How long a Live session can be resumed behind its last handle, and some more: Google says two
+/// hours.
+const RESUMABLE_MS: i64 = 3 * 60 * 60 * 1_000;
 /// Most resources written in one transaction.
 const WRITTEN_MAX: usize = 4_096;
 /// How many are looked at before requests get their turn again.
@@ -314,6 +323,45 @@ impl Resources {
         Ticket::opened(&self.vault, sealed, self.clock.wall_ms())
     }
 
+    /// Remembers by which keys a Live session can be resumed that is called by this handle.
+    pub fn resumable(&self, handle: &str, kin: &Kin, user: i64) {
+        let now_ms = self.clock.wall_ms();
+        let resource = Resource {
+            kin: kin.clone(),
+            user,
+            created_ms: now_ms,
+            expires_ms: Some(now_ms.saturating_add(RESUMABLE_MS)),
+            is_gone: false,
+        };
+        self.table.lock().put(&session_name(handle), resource);
+        self.changed.notify_one();
+    }
+
+    /// Forgets a handle that newer ones have taken the place of.
+    pub fn outdated(&self, handle: &str) {
+        self.table.lock().take(&session_name(handle));
+        self.changed.notify_one();
+    }
+
+    /// What is known of the Live session that is called by this handle, for this user key.
+    pub fn session(&self, handle: &str, user: i64) -> Found {
+        self.find(&session_name(handle), user)
+    }
+
+    /// A token as its caller gets it.
+    ///
+    /// # Errors
+    ///
+    /// When there are no random bytes to seal it with.
+    pub fn seal_live_token(&self, token: &LiveToken) -> Result<Secret, VaultError> {
+        token.sealed(&self.vault)
+    }
+
+    /// The token that a caller was given; `None` if it is none of ours, or too old.
+    pub fn open_live_token(&self, sealed: &str) -> Option<LiveToken> {
+        LiveToken::opened(&self.vault, sealed, self.clock.wall_ms())
+    }
+
     /// Forgets what has ended long enough ago.
     fn prune(&self) {
         let ended_ms = self.clock.wall_ms().saturating_sub(GONE_MS);
@@ -390,6 +438,11 @@ pub async fn remember(resources: Arc<Resources>, store: Store, lifecycle: Lifecy
     if let Err(error) = resources.save(&store).await {
         tracing::error!(%error, "what upstreams keep could not be stored at the end");
     }
+}
+
+/// The name under which a Live session is remembered: a handle is long, and nobody else's business.
+fn session_name(handle: &str) -> String {
+    format!("liveSessions/{}", URL_SAFE_NO_PAD.encode(Sha256::digest(handle)))
 }
 
 /// A moment as the upstream writes it, in ms since the epoch.

@@ -170,6 +170,8 @@ pub struct LogEntry {
     pub bytes_out: u64,
     /// What the caller's program says it is.
     pub client: Option<String>,
+    /// Frames of a Live session, in both directions; `None` for all else.
+    pub frames: Option<u64>,
 }
 
 /// What the log knows, to choose a filter from. Each list in the order of the alphabet.
@@ -247,7 +249,7 @@ pub(super) fn entries(connection: &Connection, ids: &[i64]) -> Result<Vec<LogEnt
                 s.brief, m.text, d.text, op.text, o.is_stream, o.status, e.text, l.attempt,
                 l.is_final, l.prompt_tokens, l.completion_tokens, l.cached_tokens,
                 l.thinking_tokens, l.total_tokens, l.first_byte_ms, l.duration_ms, l.bytes_in,
-                l.bytes_out, c.text
+                l.bytes_out, c.text, l.frames
          FROM request_logs l
          JOIN outcomes o ON o.id = l.outcome_id
          JOIN words m ON m.id = o.model
@@ -397,5 +399,6 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<LogEntry> {
         bytes_in: unsigned(row, 22)?,
         bytes_out: unsigned(row, 23)?,
         client: row.get(24)?,
+        frames: row.get::<_, Option<i64>>(25)?.map(i64::cast_unsigned),
     })
 }

@@ -10,11 +10,12 @@ use crate::store::error::{OpenError, StoreError};
 use crate::store::open::OpenOptions;
 
 /// Step `n` leads to schema version `n + 1`. Steps that were released are never edited.
-pub(super) const MIGRATIONS: [&str; 4] = [
+pub(super) const MIGRATIONS: [&str; 5] = [
     include_str!("../../migrations/0001_first.sql"),
     include_str!("../../migrations/0002_sheets.sql"),
     include_str!("../../migrations/0003_resources.sql"),
     include_str!("../../migrations/0004_clients.sql"),
+    include_str!("../../migrations/0005_frames.sql"),
 ];
 
 /// The schema version this program writes.

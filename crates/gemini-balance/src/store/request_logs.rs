@@ -185,7 +185,7 @@ fn outcome(
 fn insert_row(connection: &Connection, row: &LogRow, place: Place) -> Result<(), StoreError> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO request_logs VALUES
-             (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+             (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
     )?;
     statement.execute(rusqlite::params![
         place.id,
@@ -206,6 +206,7 @@ fn insert_row(connection: &Connection, row: &LogRow, place: Place) -> Result<(),
         row.bytes_out.cast_signed(),
         place.part,
         place.client,
+        row.frames.map(u64::cast_signed),
     ])?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::Method;
+use http::{Method, StatusCode, response};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -70,6 +70,15 @@ pub(super) struct Begun {
     pub(super) has_excess: bool,
 }
 
+/// What came of asking for another protocol.
+#[derive(Debug)]
+pub(super) enum Switch {
+    /// The connection speaks it now; what came behind the head belongs to it.
+    Made(Box<response::Parts>, Bytes),
+    /// An ordinary answer.
+    Refused(Box<Begun>),
+}
+
 /// A piece of a body, and whether more came than belongs to it; `None` at the connection's end.
 pub(super) type Piece = Option<(Bytes, bool)>;
 
@@ -111,6 +120,41 @@ impl Connection {
         outbound: Outbound,
         method: &Method,
     ) -> Result<Begun, SendError> {
+        let begin = |incomplete: &mut BytesMut, piece: &mut [u8]| begin(incomplete, piece, method);
+        let ((head, first, has_excess), unsent) = self.ask_for(outbound, begin).await?;
+        Ok(Begun { head, first, unsent, has_excess })
+    }
+
+    /// Sends a request for another protocol and reads up to the end of the answer's head.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Connection::ask`].
+    ///
+    /// # Cancellation
+    ///
+    /// The connection is of no further use.
+    pub(super) async fn ask_to_switch(
+        &mut self,
+        outbound: Outbound,
+        method: &Method,
+    ) -> Result<Switch, SendError> {
+        let begin =
+            |incomplete: &mut BytesMut, piece: &mut [u8]| begin_switch(incomplete, piece, method);
+        let (mut switch, unsent) = self.ask_for(outbound, begin).await?;
+        if let Switch::Refused(begun) = &mut switch {
+            begun.unsent = unsent;
+        }
+        Ok(switch)
+    }
+
+    /// Sends a request and reads until `begin` has made something of it; what the upstream has not
+    /// taken by then is returned too.
+    async fn ask_for<T>(
+        &mut self,
+        outbound: Outbound,
+        mut begin: impl FnMut(&mut BytesMut, &mut [u8]) -> Result<Option<T>, SendError>,
+    ) -> Result<(T, Option<Outbound>), SendError> {
         let mut unsent = Some(outbound);
         let mut incomplete = BytesMut::new();
         poll_fn(|cx| {
@@ -118,12 +162,10 @@ impl Connection {
                 return Poll::Ready(Err(broke.into()));
             }
             loop {
-                let read =
-                    ready!(self.poll_read(cx, |piece| begin(&mut incomplete, piece, method)));
+                let read = ready!(self.poll_read(cx, |piece| begin(&mut incomplete, piece)));
                 match read {
-                    Ok(Some(Ok(Some((head, first, has_excess))))) => {
-                        let unsent = unsent.take();
-                        return Poll::Ready(Ok(Begun { head, first, unsent, has_excess }));
+                    Ok(Some(Ok(Some(begun)))) => {
+                        return Poll::Ready(Ok((begun, unsent.take())));
                     }
                     Ok(Some(Ok(None))) => {}
                     Ok(Some(Err(error))) => return Poll::Ready(Err(error)),
@@ -188,6 +230,28 @@ impl Connection {
         stream.poll_flush(cx)
     }
 
+    /// Writes all of `bytes`; what has been written is gone from them.
+    pub(super) fn poll_write_all(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &mut BytesMut,
+    ) -> Poll<io::Result<()>> {
+        let mut stream = Pin::new(&mut self.stream);
+        while !bytes.is_empty() {
+            let written = ready!(stream.as_mut().poll_write(cx, bytes))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            bytes.advance(written);
+        }
+        stream.poll_flush(cx)
+    }
+
+    /// Says that nothing more will be written.
+    pub(super) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
     /// Reads a piece of the body.
     pub(super) fn poll_piece(
         &mut self,
@@ -208,7 +272,7 @@ impl Connection {
     }
 
     /// Reads what has arrived and looks at it; `None` at the end of the connection.
-    fn poll_read<T>(
+    pub(super) fn poll_read<T>(
         &mut self,
         cx: &mut Context<'_>,
         look: impl FnOnce(&mut [u8]) -> T,
@@ -246,6 +310,25 @@ fn begin(
     let rest = incomplete.get_mut(head.length..).unwrap_or_default();
     let (first, has_excess) = first(&mut head.framing, rest)?;
     Ok(Some((head, first, has_excess)))
+}
+
+/// What has been read so far as the beginning of another protocol, or of an answer that refuses it.
+fn begin_switch(
+    incomplete: &mut BytesMut,
+    piece: &mut [u8],
+    method: &Method,
+) -> Result<Option<Switch>, SendError> {
+    incomplete.extend_from_slice(piece);
+    if !piece.contains(&b'\n') && incomplete.len() < HEAD_BYTES_MAX {
+        return Ok(None);
+    }
+    let Some(mut head) = head::parse_to_switch(incomplete, method)? else { return Ok(None) };
+    let rest = incomplete.get_mut(head.length..).unwrap_or_default();
+    if head.parts.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Ok(Some(Switch::Made(Box::new(head.parts), Bytes::copy_from_slice(rest))));
+    }
+    let (first, has_excess) = first(&mut head.framing, rest)?;
+    Ok(Some(Switch::Refused(Box::new(Begun { head, first, unsent: None, has_excess }))))
 }
 
 /// The content of what came behind a head, and whether more came than belongs to the body.

@@ -6,11 +6,20 @@ use dialect::Dialect;
 use super::head::field;
 use crate::secret::Secret;
 
+/// What a request is let in by.
+#[derive(Debug, Clone, Copy)]
+pub enum Pass<'a> {
+    /// A service key.
+    Key(&'a Secret),
+    /// A token that one of them has made, for one Live session or a few.
+    Token(&'a Secret),
+}
+
 /// What lets a request in.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Credentials<'a> {
-    /// The service key.
-    pub(super) key: &'a Secret,
+    /// The one credential.
+    pub(super) pass: Pass<'a>,
     /// The token of a Cloudflare AI gateway, where there is one on the way.
     pub(super) cloudflare: Option<&'a Secret>,
 }
@@ -24,9 +33,15 @@ pub(super) fn write(
     dialect: Dialect,
     credentials: Credentials<'_>,
 ) -> Option<()> {
-    match dialect {
-        Dialect::OpenAi => bearer(head, "authorization", credentials.key)?,
-        Dialect::Gemini => field(head, "x-goog-api-key", sendable(credentials.key)?.as_bytes()),
+    match (dialect, credentials.pass) {
+        (Dialect::OpenAi, Pass::Key(key)) => bearer(head, "authorization", key)?,
+        (Dialect::Gemini, Pass::Key(key)) => {
+            field(head, "x-goog-api-key", sendable(key)?.as_bytes());
+        }
+        (_, Pass::Token(token)) => {
+            let value = [b"Token ", sendable(token)?.as_bytes()].concat();
+            field(head, "authorization", &value);
+        }
     }
     credentials.cloudflare.map_or(Some(()), |token| bearer(head, "cf-aig-authorization", token))
 }
@@ -56,8 +71,9 @@ mod tests {
         let [key, cloudflare] = [Some(key), cloudflare].map(|it| it.map(Secret::new));
         let key = &key.unwrap();
         let mut head = Vec::new();
+        let pass = Pass::Key(key);
         let written =
-            write(&mut head, dialect, Credentials { key, cloudflare: cloudflare.as_ref() });
+            write(&mut head, dialect, Credentials { pass, cloudflare: cloudflare.as_ref() });
         let head = written.map(|()| String::from_utf8(head).unwrap());
         assert_eq!(head.as_deref(), expected);
     }
@@ -67,6 +83,17 @@ mod tests {
         check(Dialect::OpenAi, "k1", None, Some("authorization: Bearer k1\r\n"));
         check(Dialect::OpenAi, "Bearer k1", None, Some("authorization: Bearer k1\r\n"));
         check(Dialect::Gemini, "k1", None, Some("x-goog-api-key: k1\r\n"));
+    }
+
+    #[test]
+    fn a_token_goes_alone_in_a_carrier_of_its_own() {
+        let token = &Secret::new("auth_tokens/t");
+        let mut head = Vec::new();
+
+        let pass = Pass::Token(token);
+        write(&mut head, Dialect::Gemini, Credentials { pass, cloudflare: None }).unwrap();
+
+        assert_eq!(head, b"authorization: Token auth_tokens/t\r\n");
     }
 
     #[test]

@@ -115,6 +115,24 @@ pub enum BadHead {
 ///
 /// [`BadHead`].
 pub(super) fn parse(bytes: &[u8], method: &Method) -> Result<Option<AnswerHead>, BadHead> {
+    match parse_to_switch(bytes, method)? {
+        // Nobody asked for another protocol.
+        Some(head) if head.parts.status == StatusCode::SWITCHING_PROTOCOLS => {
+            Err(BadHead::Malformed)
+        }
+        head => Ok(head),
+    }
+}
+
+/// The same for a request that asks for another protocol, which an answer of 101 agrees to.
+///
+/// # Errors
+///
+/// [`BadHead`].
+pub(super) fn parse_to_switch(
+    bytes: &[u8],
+    method: &Method,
+) -> Result<Option<AnswerHead>, BadHead> {
     let mut skipped = 0;
     loop {
         let rest = bytes.get(skipped..).unwrap_or_default();
@@ -126,11 +144,8 @@ pub(super) fn parse(bytes: &[u8], method: &Method) -> Result<Option<AnswerHead>,
         if HEAD_BYTES_MAX < length {
             return Err(BadHead::TooLarge);
         }
-        // Nobody asked for another protocol.
-        if head.parts.status == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(BadHead::Malformed);
-        }
-        if !head.parts.status.is_informational() {
+        let is_switch = head.parts.status == StatusCode::SWITCHING_PROTOCOLS;
+        if is_switch || !head.parts.status.is_informational() {
             return Ok(Some(AnswerHead { length, ..head }));
         }
         skipped = length;

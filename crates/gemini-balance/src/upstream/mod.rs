@@ -18,6 +18,7 @@ mod idle;
 pub mod laws;
 mod resolve;
 mod source;
+mod tunnel;
 
 use std::io;
 use std::pin::Pin;
@@ -28,8 +29,9 @@ pub use answer::AnswerBody;
 use bytes::Bytes;
 use connect::Dialer;
 pub use connect::{ConnectError, tls_config};
-use connection::{Connection, Outbound, ReadBuffer};
+use connection::{Connection, Outbound, ReadBuffer, Switch};
 use credential::Credentials;
+pub use credential::Pass;
 use dialect::Dialect;
 pub use endpoint::{Endpoint, Endpoints};
 use framing::BadFraming;
@@ -39,6 +41,7 @@ use idle::Idle;
 use source::Source;
 pub use source::{SourceBody, SourceBroke};
 use tokio_util::task::TaskTracker;
+pub use tunnel::Tunnel;
 
 use crate::clock::Clock;
 use crate::config::network::Reach;
@@ -106,6 +109,20 @@ impl Outgoing {
     }
 }
 
+/// What came of asking for another protocol.
+#[derive(Debug)]
+pub enum Opened {
+    /// It is spoken now.
+    Tunnel {
+        /// The header fields of the answer that agreed.
+        headers: HeaderMap,
+        /// The connection.
+        tunnel: Tunnel,
+    },
+    /// An ordinary answer, which agrees to nothing.
+    Answer(Response<AnswerBody>),
+}
+
 /// Why no response head arrived.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
@@ -171,7 +188,7 @@ impl Upstream {
         key: &Secret,
     ) -> Result<Response<AnswerBody>, SendError> {
         let endpoint = self.endpoints.of(dialect);
-        let credentials = Credentials { key, cloudflare: self.cloudflare.as_ref() };
+        let credentials = self.credentials(Pass::Key(key));
         let length = head::length_of(outgoing);
         let head = head::encode(endpoint, dialect, outgoing, credentials, length)?;
         let outbound = || Outbound { head: head.clone(), body: outgoing.body.clone(), more: None };
@@ -212,13 +229,44 @@ impl Upstream {
     ) -> Result<Response<AnswerBody>, SendError> {
         let dialect = Dialect::Gemini;
         let endpoint = self.endpoints.of(dialect);
-        let credentials = Credentials { key, cloudflare: self.cloudflare.as_ref() };
+        let credentials = self.credentials(Pass::Key(key));
         let framing = length.map_or(BodyLength::Chunked, BodyLength::Known);
         let head = head::encode(endpoint, dialect, outgoing, credentials, framing)?;
         let more = Some(Source::new(body, length));
         let outbound = Outbound { head, body: Bytes::new(), more };
         let connection = self.connect(endpoint).await?;
         exchange(connection, outbound, &outgoing.method, &self.gemini).await
+    }
+
+    /// Asks for another protocol, as `outgoing` says it, on a connection of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`].
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future closes the connection.
+    pub async fn open(&self, outgoing: &Outgoing, pass: Pass<'_>) -> Result<Opened, SendError> {
+        let dialect = Dialect::Gemini;
+        let endpoint = self.endpoints.of(dialect);
+        let credentials = self.credentials(pass);
+        let head = head::encode(endpoint, dialect, outgoing, credentials, BodyLength::Absent)?;
+        let outbound = Outbound { head, body: Bytes::new(), more: None };
+        let mut connection = self.connect(endpoint).await?;
+        Ok(match connection.ask_to_switch(outbound, &outgoing.method).await? {
+            Switch::Made(head, early) => {
+                Opened::Tunnel { headers: head.headers, tunnel: Tunnel::new(connection, early) }
+            }
+            Switch::Refused(begun) => {
+                let (head, body) = AnswerBody::begin(connection, *begun, &self.gemini);
+                Opened::Answer(Response::from_parts(head, body))
+            }
+        })
+    }
+
+    fn credentials<'a>(&'a self, pass: Pass<'a>) -> Credentials<'a> {
+        Credentials { pass, cloudflare: self.cloudflare.as_ref() }
     }
 
     /// Makes a connection. Boxed, since most requests find one and should not carry the room that

@@ -376,6 +376,7 @@ pub(crate) fn row(number: i64) -> LogRow {
         bytes_in: 10,
         bytes_out: 20,
         client: "OpenAI/Python 3.54.0".to_owned(),
+        frames: None,
     }
 }
 

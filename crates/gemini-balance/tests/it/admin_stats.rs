@@ -421,5 +421,6 @@ fn row(request: u128, ended_at_ms: i64, model: &str) -> LogRow {
         bytes_in: 100,
         bytes_out: 200,
         client: String::new(),
+        frames: None,
     }
 }

@@ -43,6 +43,7 @@ mod health;
 mod hostile_values;
 mod http_edge;
 mod limits;
+mod live_api;
 mod live_flood;
 mod load;
 mod many_rows;

@@ -22,9 +22,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::support::process::Process;
-use crate::support::{Form, Gateway, PASSWORD, Setup, eventually};
+use crate::support::{
+    Form, Gateway, LIVE, LiveClient, PASSWORD, Said, Setup, eventually, handshake,
+};
 
 /// What can be spoken behind a handshake.
 const VERSIONS: [&str; 2] = ["http/1.1", "h2"];
@@ -71,6 +74,41 @@ async fn requests_beside_each_other_on_one_connection_do_not_wait_for_each_other
     assert_eq!(caller.ask(&gateway, Form::Chat).await.status(), 200);
     drop(caller);
     gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_session_is_held_over_tls_and_refused_in_http_2() {
+    let own = Own::new();
+    let gateway = own.setup().start().await;
+    let stream = shake(gateway.address(), &own.certificate, "http/1.1").await.unwrap();
+    let request = handshake(LIVE, &[("x-goog-api-key", &gateway.user_key)]);
+
+    let mut client = LiveClient::ask(stream, &request).await;
+    assert!(client.is_agreed(), "{}", client.head);
+    client.set_up().await;
+    client.turn("hello").await;
+    client.close(1000, "").await;
+
+    assert_eq!(client.next().await.close(), (1000, String::new()));
+    assert_eq!(client.next().await, Said::Gone);
+    let mut caller = Caller::connect(gateway.address(), &own.certificate, "h2").await;
+    let mut request = request_for(&gateway, LIVE.trim_start_matches('/'));
+    request.headers_mut().insert("sec-websocket-version", "13".parse().unwrap());
+    let refused = caller.send(request).await;
+    assert_eq!(refused.status(), 426);
+    let hint = refused.into_body().collect().await.unwrap().to_bytes();
+    assert!(String::from_utf8_lossy(&hint).contains("over HTTP/1.1"));
+    drop(caller);
+    gateway.close().await;
+}
+
+/// A bare question over HTTP/2.
+fn request_for(gateway: &Gateway, path: &str) -> Request<Full<Bytes>> {
+    Request::builder()
+        .uri(format!("https://localhost/{path}"))
+        .header("x-goog-api-key", &gateway.user_key)
+        .body(Full::default())
+        .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -319,6 +357,28 @@ fn write_pair(directory: &Path) -> CertificateDer<'static> {
     cert.der().clone()
 }
 
+/// Shakes hands, and insists on this certificate and this version.
+async fn shake(
+    address: SocketAddr,
+    certificate: &CertificateDer<'static>,
+    version: &str,
+) -> std::io::Result<TlsStream<TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![version.as_bytes().to_vec()];
+    let stream = TcpStream::connect(address).await?;
+    let name = ServerName::try_from("localhost").unwrap();
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(version.as_bytes()));
+    Ok(stream)
+}
+
 /// A caller with a connection that stays.
 struct Caller {
     sender: Sender,
@@ -345,19 +405,7 @@ impl Caller {
         certificate: &CertificateDer<'static>,
         version: &str,
     ) -> std::io::Result<Self> {
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate.clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = vec![version.as_bytes().to_vec()];
-        let stream = TcpStream::connect(address).await?;
-        let name = ServerName::try_from("localhost").unwrap();
-        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
-        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(version.as_bytes()));
+        let stream = shake(address, certificate, version).await?;
         let mut connection = JoinSet::new();
         let stream = TokioIo::new(stream);
         let sender = if version == "h2" {

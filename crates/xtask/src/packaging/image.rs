@@ -162,7 +162,8 @@ impl<'a> Scene<'a> {
         let password = log.split_once("Admin password: ").map(|(_, rest)| rest);
         let password =
             password.and_then(|rest| rest.lines().next()).ok_or("it shows no password")?;
-        let (user_key, _) = admin::furnish(self.port, password.trim(), &["AIza-first", "AIza-second"])?;
+        let (user_key, _) =
+            admin::furnish(self.port, password.trim(), &["AIza-first", "AIza-second"])?;
         self.call(&user_key)?;
         self.stays_within(&user_key, limit, group.as_ref())?;
         kill("KILL", &gateway)?;

@@ -2038,6 +2038,11 @@ export interface components {
             first_byte_ms?: number | null;
             /**
              * Format: int64
+             * @description Frames of a Live session, in both directions; nothing for all else.
+             */
+            frames?: number | null;
+            /**
+             * Format: int64
              * @description Names the row.
              */
             id: number;

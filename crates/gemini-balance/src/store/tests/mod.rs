@@ -96,5 +96,6 @@ pub(crate) fn row(ended_at_ms: i64) -> LogRow {
         bytes_in: 1_000,
         bytes_out: 2_000,
         client: "curl/8.5.0".to_owned(),
+        frames: None,
     }
 }

@@ -90,6 +90,7 @@ impl Log {
             bytes_in: 10,
             bytes_out: 20,
             client: format!("client-{}", number % 40),
+            frames: None,
         }
     }
 }

@@ -71,6 +71,7 @@ export const requestLogs = {
 	completion: 'Tokens of the answer',
 	thinking: 'Tokens of thinking',
 	cached: 'Tokens known already',
+	frames: 'Frames',
 	totalTokens: 'Tokens in all',
 	dialect: 'Protocol',
 	client: 'Program',

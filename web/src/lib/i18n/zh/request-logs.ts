@@ -72,6 +72,7 @@ export const requestLogs: typeof english = {
 	completion: '回答令牌',
 	thinking: '思考令牌',
 	cached: '已缓存令牌',
+	frames: '帧数',
 	totalTokens: '令牌合计',
 	dialect: '协议',
 	client: '客户端程序',

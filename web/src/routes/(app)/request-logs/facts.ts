@@ -44,6 +44,7 @@ export function factsOf(
 	add(t.dialect, log.dialect);
 	add(t.client, log.client);
 	add(t.column.bytes, `${bytes(log.bytes_in)} / ${bytes(log.bytes_out)}`);
+	count(t.frames, log.frames);
 	count(t.totalTokens, log.total_tokens);
 	count(t.prompt, log.prompt_tokens);
 	count(t.completion, log.completion_tokens);
