@@ -38,6 +38,12 @@ export const settingDocs: Record<string, string> = {
 	BODY_BUDGET_MB:
 		'同时保存在内存中的请求体总量，单位 MiB；超出的请求得到 503 和 `Retry-After`。',
 	UPLOAD_LIMIT_MB: '上传到 `/upload/…` 的单个分片的最大大小，单位 MiB。内容直接转发，不在内存中保留。',
+	MAX_LIVE_SESSIONS:
+		'同时打开的 Live 会话（WebSocket）数，不计入 `MAX_CONCURRENT_REQUESTS`；超出的得到 503。`0` 表示全部拒绝。',
+	LIVE_IDLE_TIMEOUT_SECONDS:
+		'Live 会话中双方都这么久没有发送消息就会被关闭。Google 自身约十分钟后结束会话。',
+	MODEL_SUFFIXES:
+		'像 snailyp/gemini-balance 那样理解 Gemini 模型名的后缀 `-search`、`-image` 和 `-non-thinking`（见 `docs/moving-in.md`）。',
 	CONNECT_TIMEOUT_SECONDS: '与上游建立连接（包括 TLS）的最长时间。',
 	STREAM_IDLE_TIMEOUT_SECONDS: '回答进行中上游沉默的最长时间。',
 	HEARTBEAT_SECONDS: '流沉默这么久后发送一条注释以保持连接；`0` 表示不发送。',
