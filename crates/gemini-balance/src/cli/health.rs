@@ -51,6 +51,7 @@ fn nearest(listen: SocketAddr) -> SocketAddr {
         IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
         named @ (IpAddr::V4(_) | IpAddr::V6(_)) => named,
     };
+    let ip = if listen.ip().is_unspecified() { loopback } else { listen.ip() };
     SocketAddr::new(ip, listen.port())
 }
 
