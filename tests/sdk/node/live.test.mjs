@@ -21,8 +21,10 @@ beforeEach(forget);
 async function talk(client, model = MODEL) {
   const messages = [];
   let over;
+  let session;
   const closed = new Promise((resolve) => (over = resolve));
-  const session = await client.live.connect({
+  // Where a session ends before its setup is done, this SDK tells of its end and never returns from here.
+  const connecting = client.live.connect({
     model,
     config: { responseModalities: ["TEXT"] },
     callbacks: {
@@ -34,7 +36,10 @@ async function talk(client, model = MODEL) {
       onclose: (event) => over({ code: event.code, reason: event.reason }),
     },
   });
-  session.sendClientContent({ turns: "hello", turnComplete: true });
+  connecting.then((connected) => {
+    session = connected;
+    session.sendClientContent({ turns: "hello", turnComplete: true });
+  }, (error) => over({ error }));
   return { messages, ...(await closed) };
 }
 
