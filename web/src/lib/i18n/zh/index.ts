@@ -6,8 +6,6 @@ import { overview } from './overview';
 import { settings } from './settings';
 import { requestKeys } from './request-keys';
 import { authKeys } from './auth-keys';
-import { requestLogs } from './request-logs';
-import { realtimeLogs } from './realtime-logs';
 
 
 const texts: Dictionary = {
@@ -19,9 +17,7 @@ const texts: Dictionary = {
 	overview,
 	settings,
 	requestKeys,
-	authKeys,
-	requestLogs,
-	realtimeLogs
+	authKeys
 };
 
 
