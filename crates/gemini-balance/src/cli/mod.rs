@@ -1,13 +1,16 @@
 //! The command line: one command per chore, plain words, exit codes that scripts can use.
 //!
-//! Everything but `serve` works on the data directory while no gateway runs on it; a running one
-//! holds the lock and is administered through its pages and its API.
+//! Everything but `serve` and `backup` works on the data directory while no gateway runs on it; a
+//! running one holds the lock and is administered through its pages and its API.
 
+mod backup;
 mod doctor;
 mod import;
 mod keys;
+mod master_key;
 mod password;
 mod serve;
+mod settings;
 mod users;
 
 use std::io::Write;
@@ -46,6 +49,15 @@ enum Command {
     Password,
     /// Find what is wrong with this set-up and say what to do
     Doctor,
+    /// Settings: what is in force, and what may change while the gateway runs
+    #[command(subcommand)]
+    Settings(settings::Command),
+    /// Copy everything into one file, also while the gateway runs
+    Backup(backup::Backup),
+    /// Put a backup back, while the gateway is stopped
+    Restore(backup::Restore),
+    /// Seal everything under another master key, while the gateway is stopped
+    RotateKey,
 }
 
 /// Runs a command to its end.
@@ -78,6 +90,10 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Import(command) => import::run(command, &config, &clock).await,
             Command::Password => password::run(&config, &clock).await,
             Command::Doctor => doctor::run(&config, &clock).await,
+            Command::Settings(command) => settings::run(command, &config),
+            Command::Backup(command) => backup::backup(command, &config, &clock).await,
+            Command::Restore(command) => backup::restore(command, &config, &clock).await,
+            Command::RotateKey => master_key::rotate(&config, &clock).await,
         }
     });
     // Whatever had to come to its end has. What still runs, such as a caller who does not read or

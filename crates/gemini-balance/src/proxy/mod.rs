@@ -123,6 +123,7 @@ async fn proxied(
         Ok(Admitted { target, caller, ticket }) => {
             let subject = Subject::of(request_id, caller, &target, &head.headers);
             let mut exchange = Exchange::begin(Arc::clone(app), subject);
+            exchange.join_trace(&head.headers);
             if let Some(ticket) = ticket {
                 let upload = (ticket, &target);
                 return Box::pin(upload::forward(worker, exchange, head, body, upload)).await;

@@ -16,6 +16,7 @@ mod head;
 mod idle;
 #[cfg(any(test, fuzzing))]
 pub mod laws;
+mod line;
 mod resolve;
 mod source;
 
@@ -27,7 +28,7 @@ use std::time::Duration;
 pub use answer::AnswerBody;
 use bytes::Bytes;
 use connect::Dialer;
-pub use connect::{ConnectError, tls_config};
+pub use connect::{ConnectError, Stream, tls_config};
 use connection::{Connection, Outbound, ReadBuffer};
 use credential::Credentials;
 use dialect::Dialect;
@@ -36,6 +37,7 @@ use framing::BadFraming;
 use head::{BadHead, BodyLength};
 use http::{HeaderMap, Method, Response};
 use idle::Idle;
+pub use line::{Line, LineError};
 use source::Source;
 pub use source::{SourceBody, SourceBroke};
 use tokio_util::task::TaskTracker;
