@@ -4,7 +4,7 @@
 #   docker build -t gemini-balance .
 #
 # Plain enough for Docker, with and without BuildKit, Podman and Buildah. The same source gives the
-# same program, bit for bit. For the same image too, have the builder set the times of its files:
+# same program. For the same image too, have the builder set the times of its files:
 #   docker buildx build --build-arg SOURCE_DATE_EPOCH=0 --output type=docker,rewrite-timestamp=true .
 #   buildah build --timestamp 0 .
 #
@@ -22,6 +22,8 @@ COPY web/src src
 RUN npm run build
 
 FROM ${RUST_IMAGE} AS program
+# The allocator is built by it.
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 # Otherwise rustup fetches what only developers need.
 ENV RUSTUP_TOOLCHAIN=1.95.0
 WORKDIR /src

@@ -95,7 +95,14 @@ fn main() -> ExitCode {
     }
 }
 
+/// Chores that build the gateway, whose allocator needs `make` beside the C compiler by which Rust links.
+const BUILDING: [&str; 10] =
+    ["run", "test", "demo", "bench", "rows", "soak", "instructions", "screenshots", "api", "ci"];
+
 fn chore(words: &[&str]) -> Outcome {
+    if words.first().is_some_and(|word| BUILDING.contains(word)) {
+        packages::program("make", &["make"])?;
+    }
     match words {
         ["run"] => run::run(&[]),
         ["run", "--", arguments @ ..] => run::run(arguments),
