@@ -183,9 +183,10 @@ fn of_known_kind(path: &str) -> Option<String> {
     if !KINDS.contains(&kind) {
         return None;
     }
-    let root = root(path)?;
-    match root.split_once(':') {
-        Some((name, _)) => (!name.ends_with('/')).then(|| name.to_owned()),
-        None => Some(root),
+    let name = root(path)?;
+    match name.split_once(':') {
+        // What is left without its verb need not be a name: `files/:x`, `files/files:x`.
+        Some((bare, _)) => root(bare),
+        None => Some(name),
     }
 }
