@@ -12,7 +12,7 @@ test('the pages that do not fit into the bar of a phone stand behind "More" @pho
 	const more = bar.getByRole('button', { name: 'More' });
 	await more.click();
 	const dialog = page.getByRole('dialog', { name: 'More pages' });
-	await expect(dialog.getByRole('link')).toHaveText(['Live log', 'Statistics', 'Settings']);
+	await expect(dialog.getByRole('link')).toHaveText(['Live log', 'Statistics', 'Resources', 'Settings']);
 	await expectAccessible(page);
 	await expectNoSidewaysScroll(page);
 	for (const link of await dialog.getByRole('link').all()) {
