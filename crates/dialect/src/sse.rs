@@ -72,8 +72,7 @@ impl Scanner {
     /// Returns what closes the open event, so that what is put in behind it is an event of its own
     /// for every client: some look for two line ends rather than for lines.
     pub(crate) fn closing(&self) -> &'static [u8] {
-        let is_in_mark = 0 < self.mark_bytes && self.mark_bytes < BYTE_ORDER_MARK.len();
-        let is_in_line = self.line != Line::Start || is_in_mark;
+        let is_in_line = self.line != Line::Start || self.is_in_mark();
         let lacks_line_feed = is_in_line || self.is_after_cr;
         let lacks_blank_line = is_in_line || self.has_field;
         match (lacks_line_feed, lacks_blank_line) {
@@ -87,6 +86,7 @@ impl Scanner {
     pub(crate) fn next<'a>(&mut self, input: &mut &'a [u8]) -> Option<Piece<'a>> {
         while let Some((&byte, tail)) = input.split_first() {
             if self.line == Line::Start
+                && !self.is_in_mark()
                 && let Some(data) = input.strip_prefix(Self::DATA)
             {
                 // What nearly every line begins with, in one step.
@@ -97,9 +97,15 @@ impl Scanner {
                 *input = data;
                 continue;
             }
+            let was_in_mark = self.is_in_mark();
             if self.is_mark(byte) {
                 *input = tail;
                 continue;
+            }
+            if was_in_mark {
+                // What began like a mark is the beginning of a line that is no field.
+                self.has_field = true;
+                self.line = Line::Unknown;
             }
             let is_line_feed_of_cr = self.is_after_cr && byte == b'\n';
             self.is_after_cr = false;
@@ -165,6 +171,11 @@ impl Scanner {
         None
     }
 
+    /// Says whether a part of the byte order mark has gone by, and it may still be whole.
+    fn is_in_mark(&self) -> bool {
+        0 < self.mark_bytes && self.mark_bytes < BYTE_ORDER_MARK.len()
+    }
+
     #[inline]
     fn is_mark(&mut self, byte: u8) -> bool {
         if BYTE_ORDER_MARK.get(self.mark_bytes) == Some(&byte) {
@@ -212,6 +223,17 @@ mod tests {
         check("<html>\n\n", "?<html>|");
         check("{\"error\":\n 1}\n", "?{\"error\":? 1}");
         check("internal error\n", "?nternal error");
+    }
+
+    #[test]
+    fn half_a_byte_order_mark_begins_a_line_that_is_no_field() {
+        for begun in [&b"\xEF"[..], b"\xEF\xBB"] {
+            let stream = [begun, b"data: a\n\ndata: b\n\n"].concat();
+            for chunks in [vec![&stream[..]], stream.chunks(1).collect()] {
+                let found = pieces(chunks.into_iter());
+                assert_eq!(found, "data: a|b|", "{begun:?}");
+            }
+        }
     }
 
     #[test]
