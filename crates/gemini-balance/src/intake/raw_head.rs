@@ -30,7 +30,8 @@ impl RawHead {
         while !matches!(head, Self::Lengthless | Self::Doubtful) {
             if head == Self::Rest {
                 // Most of a head is of no interest.
-                rest = memchr::memchr(b'\n', rest).and_then(|end| rest.get(end..)).unwrap_or_default();
+                rest =
+                    memchr::memchr(b'\n', rest).and_then(|end| rest.get(end..)).unwrap_or_default();
             }
             let Some((byte, behind)) = rest.split_first() else { break };
             (head, rest) = (head.step(*byte), behind);
