@@ -21,10 +21,17 @@ test.describe('with sessions elsewhere', () => {
 	});
 });
 
-test('the backup is a database @phone', async ({ adminPage: page }) => {
+test('the backup is a database, against the password @phone', async ({
+	adminPage: page,
+	gateway
+}) => {
 	await page.goto('/settings');
+	await page.getByRole('button', { name: 'Download a backup' }).click();
+	const dialog = page.getByRole('dialog');
+	await dialog.getByLabel('Your password', { exact: true }).fill(gateway.password);
+	await expectAccessible(page);
 	const download = page.waitForEvent('download');
-	await page.getByRole('link', { name: 'Download a backup' }).click();
+	await dialog.getByRole('button', { name: 'Download a backup' }).click();
 	const stream = await (await download).createReadStream();
 	const chunks: Buffer[] = [];
 	for await (const chunk of stream) chunks.push(chunk as Buffer);

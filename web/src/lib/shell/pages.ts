@@ -37,11 +37,11 @@ export function pages(t: Dictionary): Page[] {
 		},
 		{
 			path: '/request-logs',
-			label: t.shell.requestLogs,
+			label: t.requestLogs.title,
 			short: bar.requestLogs,
 			icon: ScrollText
 		},
-		{ path: '/realtime-logs', label: t.shell.realtimeLogs, icon: SquareActivity },
+		{ path: '/realtime-logs', label: t.realtimeLogs.title, icon: SquareActivity },
 		{ path: '/stats', label: t.shell.stats, icon: ChartColumn },
 		{ path: '/resources', label: t.shell.resources, icon: Archive },
 		{ path: '/settings', label: t.settings.title, icon: Settings }

@@ -6,6 +6,8 @@ import { overview } from './overview';
 import { settings } from './settings';
 import { requestKeys } from './request-keys';
 import { authKeys } from './auth-keys';
+import { requestLogs } from './request-logs';
+import { realtimeLogs } from './realtime-logs';
 
 /** Every text of the app, by area. A language that lacks one, or has one too many, does not compile. */
 const texts = {
@@ -17,7 +19,9 @@ const texts = {
 	overview,
 	settings,
 	requestKeys,
-	authKeys
+	authKeys,
+	requestLogs,
+	realtimeLogs
 };
 
 export type Dictionary = typeof texts;

@@ -38,14 +38,18 @@ export const settings = {
 		Upstream: 'Upstream',
 		'Key pool': 'Key pool',
 		Storage: 'Storage',
+		Backups: 'Backups',
+		Alerts: 'Alerts',
 		Logging: 'Logging',
 		Metrics: 'Metrics',
+		OpenTelemetry: 'OpenTelemetry',
 		'Without effect': 'Without effect'
 	},
 	sources: {
 		environment: 'environment',
 		dot_env: '.env',
 		file: 'gemini-balance.toml',
+		stored: 'settings.toml',
 		default: 'default'
 	},
 	empty: 'not set',
@@ -65,6 +69,10 @@ export const settings = {
 	troubled: 'in trouble',
 	backup: 'Download a backup',
 	moveIn: 'Move in …',
+	backupTitle: 'Download a backup',
 	backupHint:
-		'The backup is a copy of the database. Elsewhere it needs the file “secrets” of the data directory too.'
+		'With a passphrase the backup holds everything. Without, it is the database alone, and needs the file “secrets” of the data directory elsewhere.',
+	passphrase: 'Passphrase',
+	passphraseHint: 'At least twelve characters, or none. Without it the file cannot be opened.',
+	passphraseTooShort: 'Use at least twelve characters that nobody guesses.'
 };

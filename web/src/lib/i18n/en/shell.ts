@@ -4,8 +4,6 @@ export const shell = {
 	navigation: 'Pages',
 	overview: 'Overview',
 	resources: 'Resources',
-	requestLogs: 'Request logs',
-	realtimeLogs: 'Live log',
 	stats: 'Statistics',
 	/** Short names, for the bar of a phone. */
 	bar: { requestKeys: 'Keys', authKeys: 'Users', requestLogs: 'Logs' },

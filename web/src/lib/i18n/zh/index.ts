@@ -6,6 +6,8 @@ import { overview } from './overview';
 import { settings } from './settings';
 import { requestKeys } from './request-keys';
 import { authKeys } from './auth-keys';
+import { requestLogs } from './request-logs';
+import { realtimeLogs } from './realtime-logs';
 
 
 const texts: Dictionary = {
@@ -17,7 +19,9 @@ const texts: Dictionary = {
 	overview,
 	settings,
 	requestKeys,
-	authKeys
+	authKeys,
+	requestLogs,
+	realtimeLogs
 };
 
 

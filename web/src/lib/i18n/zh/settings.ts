@@ -38,14 +38,18 @@ export const settings: typeof english = {
 		Upstream: '上游',
 		'Key pool': '密钥池',
 		Storage: '存储',
+		Backups: '备份',
+		Alerts: '告警',
 		Logging: '日志',
 		Metrics: '指标',
+		OpenTelemetry: 'OpenTelemetry',
 		'Without effect': '已不起作用'
 	},
 	sources: {
 		environment: '环境变量',
 		dot_env: '.env',
 		file: 'gemini-balance.toml',
+		stored: 'settings.toml',
 		default: '默认值'
 	},
 	empty: '未设置',
@@ -65,5 +69,10 @@ export const settings: typeof english = {
 	troubled: '有问题',
 	backup: '下载备份',
 	moveIn: '迁入…',
-	backupHint: '备份是数据库的副本。在其他地方使用时，还需要数据目录中的文件“secrets”。'
+	backupTitle: '下载备份',
+	backupHint:
+		'设置口令后，备份包含全部内容。不设口令时只有数据库本身，在其他地方使用时还需要数据目录中的文件“secrets”。',
+	passphrase: '口令',
+	passphraseHint: '至少十二个字符，或留空。没有口令就无法打开该文件。',
+	passphraseTooShort: '请使用至少十二个不易猜到的字符。'
 };

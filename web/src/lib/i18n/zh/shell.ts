@@ -5,8 +5,6 @@ export const shell: typeof english = {
 	navigation: '页面',
 	overview: '概览',
 	resources: '存储资源',
-	requestLogs: '请求日志',
-	realtimeLogs: '实时日志',
 	stats: '统计',
 	bar: { requestKeys: '密钥', authKeys: '用户', requestLogs: '日志' },
 	more: '更多页面',

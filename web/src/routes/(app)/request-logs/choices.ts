@@ -1,6 +1,6 @@
 import type { Schemas } from '$lib/api/client';
 import type { Format } from '$lib/format';
-import type { texts } from './texts';
+import type { Dictionary } from '$lib/i18n/en';
 
 /** One value of a filter. */
 export interface Choice {
@@ -16,7 +16,7 @@ export function optionsOf(
 	counts: Schemas['LogValueCounts'],
 	known: Schemas['KnownValues'],
 	any: Choice,
-	t: (typeof texts)['en'],
+	t: Dictionary['requestLogs'],
 	format: Format
 ) {
 	const counted = (value: string, name: string, attempts: number): Choice => ({
