@@ -18,7 +18,7 @@ use crate::admin;
 use crate::admission::{Admission, BodyBudget, LivePlaces};
 use crate::alerts::{Alerts, Now, Sight};
 use crate::app::{App, Worker};
-use crate::backups::Schedule;
+use crate::backups::{self, Schedule};
 use crate::clock::Clock;
 use crate::commands::Commands;
 use crate::config::Config;
@@ -102,6 +102,7 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
 
     let Data { vault, store } = data::open(&config, &clock).await?;
     import::sweep(&config.storage.data_dir);
+    backups::sweep(&config.storage.data_dir, clock.wall_ms());
     let moved_in = import::at_first_start(&config, &store, &vault, clock.wall_ms()).await;
     let moved_in = match moved_in {
         Ok(moved_in) => moved_in,
@@ -269,7 +270,8 @@ async fn watch(app: Arc<App>) {
             () = app.lifecycle.draining().cancelled() => return,
         }
         let now = Now { monotonic_ms: app.clock.monotonic_ms(), wall_ms: app.clock.wall_ms() };
-        let messages = app.alerts.look(&sight(&app, &mut lost).await, now);
+        let sight = sight(&app, &mut lost).await;
+        let messages = app.alerts.look(&sight, &app.config.alerts, now);
         for message in messages {
             tokio::select! {
                 () = app.alerts.tell(&message) => {}

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::config::live::{Changed, LIVE, TooManyChanges};
-use crate::config::stored::{self, Stored};
+use crate::config::stored::Stored;
 use crate::config::{ConfigErrors, Source};
 use crate::pool;
 use crate::store::error::StoreError;
@@ -58,8 +58,8 @@ pub enum ChangeError {
     /// More changes than one process takes.
     #[error(transparent)]
     TooMany(#[from] TooManyChanges),
-    /// The file could not be written.
-    #[error("cannot write settings.toml: {0}")]
+    /// The file could not be read or written.
+    #[error("settings.toml: {0}")]
     Io(#[from] std::io::Error),
     /// The change could not be kept in mind.
     #[error(transparent)]
@@ -91,10 +91,9 @@ pub async fn change(
         }
     }
     let data_dir = app.config.storage.data_dir.clone();
-    let path = data_dir.join(stored::FILE);
-    let reading = tokio::task::spawn_blocking(move || std::fs::read_to_string(path));
-    let text = reading.await.map_err(std::io::Error::other)?;
-    let mut stored = Stored::parse(&text.unwrap_or_default());
+    let reading = data_dir.clone();
+    let reading = tokio::task::spawn_blocking(move || Stored::read(&reading));
+    let mut stored = reading.await.map_err(std::io::Error::other)??;
     changes.into_iter().for_each(|(name, value)| stored.set(&name, value));
     let new = app.config.reload_with(Some(&stored.text())).map_err(ChangeError::Mistakes)?;
     let writing = tokio::task::spawn_blocking(move || stored.write(&data_dir));

@@ -25,7 +25,7 @@ use crate::admin::pieces::{self, Pieces};
 use crate::admin::problem::{Part, Problem};
 use crate::admin::routes::{Routes, post};
 use crate::app::App;
-use crate::backups::Order;
+use crate::backups::{self, Order};
 use crate::config::forbidden;
 use crate::secret::Secret;
 use crate::store::error::StoreError;
@@ -83,7 +83,7 @@ async fn backup(
     let data_dir = app.config.storage.data_dir.clone();
     let now_ms = app.clock.wall_ms();
     let order = Order {
-        destination: data_dir.join("download.db"),
+        destination: data_dir.join(backups::DOWNLOAD),
         data_dir,
         passphrase,
         settings: Some(app.config.as_env()),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use dialect::FailureKind;
 use keypool::KeyId;
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
@@ -214,11 +215,13 @@ async fn deleted(app: &App, kept: &Kept) -> Result<Removal, ApiError> {
         None => Removal::Forgotten,
         Some(key) => {
             let answered = app.prober.delete(&key, &kept.name).await;
+            // Google says 403 of files and caches that are not there, in words of their own.
+            let is_denied = answered.failure == Some(FailureKind::ResourceDenied);
             match answered.status {
                 Some(200..300) => Removal::Deleted,
-                // Google says 403 of files and caches that are not there.
-                Some(403 | 404 | 410) => Removal::WasGone,
-                _ => return Err(ApiError::NotDeleted(answered.words())),
+                Some(404 | 410) => Removal::WasGone,
+                Some(_) if is_denied => Removal::WasGone,
+                Some(_) | None => return Err(ApiError::NotDeleted(answered.words())),
             }
         }
     };

@@ -74,6 +74,8 @@ struct SettingInForce {
     /// Whether it may change while the gateway runs. A call may do so unless it is written in the
     /// environment, in `.env` or in `gemini-balance.toml`.
     is_live: bool,
+    /// What is written by now and holds from the next start on, if it is something else.
+    after_restart: Option<String>,
 }
 
 /// How the gateway is doing.
@@ -191,7 +193,14 @@ async fn settings(State(app): State<Arc<App>>) -> Json<Settings> {
 
 /// The settings in force, without any secret.
 pub(super) fn settings_in_force(app: &App) -> Settings {
-    let settings = app.config.settings.iter().map(SettingInForce::from);
+    let waiting = app.config.waiting_for_restart();
+    let settings = app.config.settings.iter().map(|setting| {
+        let next = waiting.iter().find(|it| it.name == setting.name && it.to != setting.value);
+        SettingInForce {
+            after_restart: next.map(|next| next.to.clone()),
+            ..SettingInForce::from(setting)
+        }
+    });
     Settings { settings: settings.collect(), notices: app.config.notices.clone() }
 }
 
@@ -207,6 +216,7 @@ impl From<&Setting> for SettingInForce {
             value: setting.value.clone(),
             source: setting.source,
             is_live: LIVE.contains(&setting.name),
+            after_restart: None,
         }
     }
 }

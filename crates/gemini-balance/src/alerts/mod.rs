@@ -35,7 +35,6 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// Everybody who is told.
 #[derive(Debug)]
 pub struct Alerts {
-    rules: Rules,
     receivers: Vec<Receiver>,
     watch: Mutex<Watch>,
     /// When the last test began, in ms since the start.
@@ -102,12 +101,7 @@ impl Alerts {
             let way = Way::Mail(Mailer::new(mail, Arc::clone(tls), TIMEOUT)?);
             receivers.push(Receiver { name: "mail", place: mail.server.to_string(), way });
         }
-        Ok(Self {
-            rules: rules.clone(),
-            receivers,
-            watch: Mutex::default(),
-            tested_ms: Mutex::default(),
-        })
+        Ok(Self { receivers, watch: Mutex::default(), tested_ms: Mutex::default() })
     }
 
     /// Whether there is nobody to tell.
@@ -128,10 +122,10 @@ impl Alerts {
         self.watch.lock().told()
     }
 
-    /// Takes a look, and answers what is to be told.
+    /// Takes a look by the rules of this moment, and answers what is to be told.
     #[must_use]
-    pub fn look(&self, sight: &Sight, now: Now) -> Vec<Message> {
-        self.watch.lock().look(sight, &self.rules, now)
+    pub fn look(&self, sight: &Sight, rules: &Rules, now: Now) -> Vec<Message> {
+        self.watch.lock().look(sight, rules, now)
     }
 
     /// Tells everybody; who cannot be told at once is tried again.
@@ -141,19 +135,24 @@ impl Alerts {
     /// Who was not told yet is not told.
     pub async fn tell(&self, message: &Message) {
         for receiver in &self.receivers {
+            let (kind, phase, receiver_name) = (message.kind, message.phase, receiver.name);
             for further in (0..TRIES).rev() {
                 match receiver.tell(message).await {
-                    Ok(()) => break,
+                    Ok(()) => {
+                        tracing::info!(?kind, ?phase, receiver = receiver_name, "an alert was told");
+                        break;
+                    }
                     Err(problem) if further == 0 => tracing::warn!(
-                        receiver = receiver.name,
+                        ?kind,
+                        ?phase,
+                        receiver = receiver_name,
                         problem,
-                        "nobody could be told about an alert"
+                        "an alert could not be told"
                     ),
                     Err(_) => tokio::time::sleep(PAUSE).await,
                 }
             }
         }
-        tracing::info!(kind = ?message.kind, phase = ?message.phase, "an alert was told");
     }
 
     /// Begins a test, unless another one has begun within `pause`.

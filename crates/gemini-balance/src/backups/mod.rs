@@ -7,12 +7,13 @@
 mod restore;
 mod schedule;
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirEntry, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -25,7 +26,14 @@ use crate::vault::RootSecrets;
 use crate::vault::sealed_file::{SealedReader, SealedWriter};
 
 /// Longest description in front of a sealed database.
-const MANIFEST_BYTES_MAX: u32 = 64 * 1024;
+const MANIFEST_BYTES_MAX: u32 = 1024 * 1024;
+/// What the copies are called that are made in the data directory on the way to a backup.
+const COPY: &str = "backup-copy-";
+/// The backup that is on its way to whoever downloads it, in the data directory.
+pub const DOWNLOAD: &str = "download.db";
+/// A copy that has not changed for this long belongs to nobody any more, in ms: another process may
+/// make one beside us.
+const COPY_AGE_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// A backup that is to be made.
 #[derive(Debug, Clone)]
@@ -81,7 +89,7 @@ impl Order {
         match self.passphrase {
             None => self.destination.clone(),
             // In the data directory, since it is not sealed yet.
-            Some(_) => self.data_dir.join(format!("backup-copy-{}.db", std::process::id())),
+            Some(_) => self.data_dir.join(format!("{COPY}{}.db", std::process::id())),
         }
     }
 
@@ -107,13 +115,15 @@ impl Order {
             settings: self.settings.as_ref().map(|settings| settings.expose().to_owned()),
         };
         let manifest = Zeroizing::new(serde_json::to_vec(&manifest)?);
+        let length = u32::try_from(manifest.len()).ok().filter(|it| *it <= MANIFEST_BYTES_MAX);
+        let length = length.context("the settings are too long for a backup")?;
         let database = File::open(copy)?;
         let mut unfinished = self.destination.clone().into_os_string();
         unfinished.push(".part");
         let unfinished = PathBuf::from(unfinished);
         let file = create_private(&unfinished)?;
         let mut writer = SealedWriter::begin(BufWriter::new(file), passphrase)?;
-        writer.write_all(&u32::try_from(manifest.len())?.to_le_bytes())?;
+        writer.write_all(&length.to_le_bytes())?;
         writer.write_all(&manifest)?;
         io::copy(&mut BufReader::new(database), &mut writer)?;
         let file = writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
@@ -136,6 +146,23 @@ impl Order {
             bail!("{} belongs to the gateway; choose another name", self.destination.display());
         }
         Ok(())
+    }
+}
+
+/// Removes from the data directory what a death has left half done. Blocks.
+pub fn sweep(data_dir: &Path, now_ms: i64) {
+    let is_old = |entry: &DirEntry| {
+        let changed = entry.metadata().and_then(|it| it.modified()).ok();
+        let changed = changed.and_then(|it| Timestamp::try_from(it).ok());
+        changed.is_some_and(|it| it.as_millisecond().saturating_add(COPY_AGE_MS) < now_ms)
+    };
+    for entry in fs::read_dir(data_dir).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(DOWNLOAD) || (name.starts_with(COPY) && is_old(&entry)) {
+            // What cannot be removed only takes room.
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 
@@ -167,4 +194,29 @@ fn create_private(path: &Path) -> io::Result<File> {
 fn sync_directory(path: &Path) -> io::Result<()> {
     let directory = path.parent().filter(|it| !it.as_os_str().is_empty());
     File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_death_has_left_is_removed_and_what_may_be_under_way_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let names = ["backup-copy-7.db", "download.db", "download.db.part", "gemini-balance.db"];
+        for name in names {
+            fs::write(directory.path().join(name), "").unwrap();
+        }
+        let left = || {
+            let entries = fs::read_dir(directory.path()).unwrap();
+            let mut left: Vec<_> = entries.map(|it| it.unwrap().file_name()).collect();
+            left.sort();
+            left
+        };
+
+        sweep(directory.path(), 0);
+        assert_eq!(left(), ["backup-copy-7.db", "gemini-balance.db"]);
+        sweep(directory.path(), i64::MAX);
+        assert_eq!(left(), ["gemini-balance.db"]);
+    }
 }

@@ -104,14 +104,21 @@ impl Schedule {
     async fn make_if_due(&self, every_ms: u64) -> anyhow::Result<()> {
         let (directory, keep) = (self.settings.dir.clone(), self.settings.keep);
         let now_ms = self.clock.wall_ms();
-        let newest_ms = found(&directory).into_iter().map(|(made_ms, _)| made_ms).max();
+        let looked_in = directory.clone();
+        // On a share of another machine this may take long.
+        let looking = tokio::task::spawn_blocking(move || {
+            found(&looked_in).into_iter().map(|(made_ms, _)| made_ms).max()
+        });
+        let newest_ms = looking.await.context("looking for backups failed")?;
         self.backups.last_ms.store(newest_ms.unwrap_or_default(), Ordering::Relaxed);
         // One from the future was made by a clock that was wrong; it holds nothing up for ever.
         if newest_ms.is_some_and(|newest_ms| newest_ms.abs_diff(now_ms) < every_ms) {
             return Ok(());
         }
         let _turn = self.backups.turn.lock().await;
-        create_directory(&directory)?;
+        let made = directory.clone();
+        let making = tokio::task::spawn_blocking(move || create_directory(&made));
+        making.await.context("making the directory failed")??;
         let order = Order {
             destination: directory.join(name(now_ms, self.settings.passphrase.is_some())),
             data_dir: self.data_dir.clone(),

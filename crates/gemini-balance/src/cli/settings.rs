@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use crate::cli::say;
 use crate::config::live::LIVE;
@@ -62,8 +62,8 @@ fn change(config: &Config, name: &str, value: Option<String>) -> anyhow::Result<
     if !data_dir.is_dir() {
         bail!("there is no data directory {} yet: start the gateway once", data_dir.display());
     }
-    let text = std::fs::read_to_string(data_dir.join(stored::FILE)).unwrap_or_default();
-    let mut stored = Stored::parse(&text);
+    let mut stored = Stored::read(data_dir)
+        .with_context(|| format!("cannot read {}", data_dir.join(stored::FILE).display()))?;
     stored.set(&name, value);
     config.reload_with(Some(&stored.text()))?;
     stored.write(data_dir)?;

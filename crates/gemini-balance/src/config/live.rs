@@ -10,22 +10,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 
-use crate::config::{Config, Limits, MetricsPage, Pool, Server, Storage, Upstream};
+use crate::config::{Admin, Alerts, Config, Limits, MetricsPage, Pool, Server, Storage, Upstream};
 
 /// Settings that change while the gateway runs.
-pub const LIVE: [&str; 26] = [
+pub const LIVE: [&str; 36] = [
     "TRUSTED_PROXIES",
     "CORS_ORIGINS",
     "COOKIE_SECURE",
     "METER_OPENAI_STREAMS",
+    "MODEL_SUFFIXES",
     "REQUEST_TIMEOUT_SECONDS",
     "ATTEMPT_TIMEOUT_SECONDS",
     "UPLOAD_LIMIT_MB",
     "STREAM_IDLE_TIMEOUT_SECONDS",
     "HEARTBEAT_SECONDS",
     "WRITE_STALL_SECONDS",
+    "HEADER_TIMEOUT_SECONDS",
     "BODY_IDLE_TIMEOUT_SECONDS",
+    "MAX_CONNECTIONS",
+    "LIVE_IDLE_TIMEOUT_SECONDS",
     "DRAIN_SECONDS",
     "API_KEY_FAILURE_THRESHOLD",
     "API_KEY_COOL_DOWN_SECONDS",
@@ -39,6 +44,12 @@ pub const LIVE: [&str; 26] = [
     "KEY_MAX_CONCURRENCY",
     "LOG_RETENTION_DAYS",
     "LOG_MAX_MB",
+    "ALERT_KEYS_LEFT",
+    "ALERT_ERROR_PERCENT",
+    "ALERT_DISK_PERCENT",
+    "ALERT_REPEAT_SECONDS",
+    "ALERT_QUIET_HOURS",
+    "ALERT_TIME_ZONE",
     "METRICS_PUBLIC",
     "OVERHEAD_HEADER",
 ];
@@ -50,6 +61,8 @@ const CHANGES_MAX: usize = 10_000;
 pub struct LiveConfig {
     in_force: ArcSwap<&'static Config>,
     changes: AtomicUsize,
+    /// What is written otherwise than it holds, and needs a restart.
+    waiting: Mutex<Vec<Changed>>,
     /// Held from reading the settings anew until they are in force.
     pub turn: tokio::sync::Mutex<()>,
 }
@@ -76,7 +89,12 @@ impl LiveConfig {
     pub fn new(config: Config) -> Self {
         let config: &'static Config = Box::leak(Box::new(config));
         let in_force = ArcSwap::from(Arc::new(config));
-        Self { in_force, changes: AtomicUsize::new(0), turn: tokio::sync::Mutex::default() }
+        Self {
+            in_force,
+            changes: AtomicUsize::new(0),
+            waiting: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Puts of these settings into force what may change at run time, and answers what has changed.
@@ -85,6 +103,7 @@ impl LiveConfig {
     ///
     /// [`TooManyChanges`]; then nothing has.
     pub fn apply(&self, new: &Config) -> Result<Vec<Changed>, TooManyChanges> {
+        *self.waiting.lock() = self.differing(new, false);
         let changed = self.differing(new, true);
         if changed.is_empty() {
             return Ok(changed);
@@ -97,10 +116,10 @@ impl LiveConfig {
         Ok(changed)
     }
 
-    /// What is written otherwise than it holds, and needs a restart.
+    /// What was written otherwise than it holds when the settings were read last, and needs a restart.
     #[must_use]
-    pub fn waiting_for_restart(&self, new: &Config) -> Vec<Changed> {
-        self.differing(new, false)
+    pub fn waiting_for_restart(&self) -> Vec<Changed> {
+        self.waiting.lock().clone()
     }
 
     fn differing(&self, new: &Config, is_live: bool) -> Vec<Changed> {
@@ -138,17 +157,16 @@ fn merged(old: &Config, new: &Config) -> Config {
         .iter()
         .zip(&new.settings)
         .map(|(old, new)| if LIVE.contains(&old.name) { new.clone() } else { old.clone() });
-    let admin =
-        crate::config::Admin { cookie_secure: new.admin.cookie_secure, ..old.admin.clone() };
     Config {
         server: Server {
             trusted_proxies: new.server.trusted_proxies.clone(),
             cors_origins: new.server.cors_origins.clone(),
             ..old.server.clone()
         },
-        admin,
+        admin: Admin { cookie_secure: new.admin.cookie_secure, ..old.admin.clone() },
         upstream: Upstream {
             meter_openai_streams: new.upstream.meter_openai_streams,
+            model_suffixes: new.upstream.model_suffixes,
             ..old.upstream.clone()
         },
         limits: Limits {
@@ -158,6 +176,9 @@ fn merged(old: &Config, new: &Config) -> Config {
             stream_idle_timeout_ms: new.limits.stream_idle_timeout_ms,
             heartbeat_ms: new.limits.heartbeat_ms,
             write_stall_timeout_ms: new.limits.write_stall_timeout_ms,
+            header_timeout_ms: new.limits.header_timeout_ms,
+            connections_max: new.limits.connections_max,
+            live_idle_timeout_ms: new.limits.live_idle_timeout_ms,
             body_idle_timeout_ms: new.limits.body_idle_timeout_ms,
             drain_ms: new.limits.drain_ms,
             ..old.limits.clone()
@@ -171,6 +192,12 @@ fn merged(old: &Config, new: &Config) -> Config {
             log_retention_days: new.storage.log_retention_days,
             log_bytes_max: new.storage.log_bytes_max,
             ..old.storage.clone()
+        },
+        alerts: Alerts {
+            webhook: old.alerts.webhook.clone(),
+            telegram: old.alerts.telegram.clone(),
+            mail: old.alerts.mail.clone(),
+            ..new.alerts.clone()
         },
         metrics: MetricsPage {
             public: new.metrics.public,
@@ -187,18 +214,22 @@ mod tests {
     use super::*;
 
     /// Each live setting with a value that is not its default.
-    const OTHERS: [(&str, &str); 26] = [
+    const OTHERS: [(&str, &str); 36] = [
         ("TRUSTED_PROXIES", "10.0.0.1"),
         ("CORS_ORIGINS", "https://chat.example"),
         ("COOKIE_SECURE", "true"),
         ("METER_OPENAI_STREAMS", "false"),
+        ("MODEL_SUFFIXES", "true"),
         ("REQUEST_TIMEOUT_SECONDS", "60"),
         ("ATTEMPT_TIMEOUT_SECONDS", "30"),
         ("UPLOAD_LIMIT_MB", "7"),
         ("STREAM_IDLE_TIMEOUT_SECONDS", "7"),
         ("HEARTBEAT_SECONDS", "7"),
         ("WRITE_STALL_SECONDS", "7"),
+        ("HEADER_TIMEOUT_SECONDS", "7"),
         ("BODY_IDLE_TIMEOUT_SECONDS", "7"),
+        ("MAX_CONNECTIONS", "7"),
+        ("LIVE_IDLE_TIMEOUT_SECONDS", "77"),
         ("DRAIN_SECONDS", "7"),
         ("API_KEY_FAILURE_THRESHOLD", "7"),
         ("API_KEY_COOL_DOWN_SECONDS", "7"),
@@ -212,6 +243,12 @@ mod tests {
         ("KEY_MAX_CONCURRENCY", "7"),
         ("LOG_RETENTION_DAYS", "7"),
         ("LOG_MAX_MB", "7"),
+        ("ALERT_KEYS_LEFT", "7"),
+        ("ALERT_ERROR_PERCENT", "7"),
+        ("ALERT_DISK_PERCENT", "7"),
+        ("ALERT_REPEAT_SECONDS", "77"),
+        ("ALERT_QUIET_HOURS", "22:00-07:00"),
+        ("ALERT_TIME_ZONE", "Europe/Berlin"),
         ("METRICS_PUBLIC", "true"),
         ("OVERHEAD_HEADER", "false"),
     ];
@@ -244,7 +281,7 @@ mod tests {
 
         assert_eq!(changed.len(), 1);
         assert_eq!((live.server.listen.port(), live.limits.drain_ms), (8_090, 7_000));
-        assert_eq!(live.waiting_for_restart(&new)[0].name, "PORT");
+        assert_eq!(live.waiting_for_restart()[0].name, "PORT");
     }
 
     fn load(directory: &std::path::Path, settings: &[(&str, &str)]) -> Config {

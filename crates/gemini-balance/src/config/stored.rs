@@ -30,6 +30,19 @@ impl Stored {
         Self(texts.collect())
     }
 
+    /// Reads the file of a data directory, which need not be there.
+    ///
+    /// # Errors
+    ///
+    /// The file system's word: what cannot be read must not be written over.
+    pub fn read(data_dir: &Path) -> io::Result<Self> {
+        match fs::read_to_string(data_dir.join(FILE)) {
+            Ok(text) => Ok(Self::parse(&text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Changes one setting, or takes it out.
     pub fn set(&mut self, name: &str, value: Option<String>) {
         match value {

@@ -427,14 +427,6 @@ fn render_gauges(page: &mut Page, gauges: &Gauges) {
     if let Some(backup_ms) = gauges.backup_ms {
         page.sample(&[], backup_ms / 1_000);
     }
-    page.metric(
-        "gemini_balance_backup_last_success_timestamp_seconds",
-        "gauge",
-        "When the newest scheduled backup was made.",
-    );
-    if let Some(backup_ms) = gauges.backup_ms {
-        page.sample(&[], backup_ms / 1_000);
-    }
     page.metric("gemini_balance_otlp_spans_dropped_total", "counter", "Spans that were lost.");
     if let Some(dropped) = gauges.spans_dropped {
         page.sample(&[], dropped);

@@ -50,6 +50,7 @@ impl Metrics {
         let keys: Vec<Value> = keys.collect();
         let overhead = [point(&[], &self.overhead, span)];
         let in_flight = [value(&[], self.in_flight(), span)];
+        let live_sessions = [value(&[], gauges.live_sessions, span)];
         json!([
             histogram("gen_ai.client.operation.duration", "s", &durations),
             histogram("gen_ai.client.operation.time_to_first_chunk", "s", &first_chunks),
@@ -58,6 +59,7 @@ impl Metrics {
             counter("gemini_balance.requests", "{request}", &requests),
             counter("gemini_balance.attempts", "{attempt}", &attempts),
             gauge("gemini_balance.requests_in_flight", "{request}", &in_flight),
+            gauge("gemini_balance.live_sessions", "{session}", &live_sessions),
             gauge("gemini_balance.pool_keys", "{key}", &keys),
         ])
     }

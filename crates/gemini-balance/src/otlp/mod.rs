@@ -33,6 +33,8 @@ const BATCH_MAX: usize = 512;
 const GATHER: Duration = Duration::from_secs(2);
 /// How long the collector may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long it may hold up the end of the process.
+const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Where exchanges hand their spans in.
 #[derive(Debug)]
@@ -113,12 +115,8 @@ impl Exporter {
                 () = lifecycle.drained().cancelled() => 0,
             };
             if taken == 0 {
-                while let Ok(span) = self.spans.try_recv() {
-                    batch.push(span);
-                }
-                if !batch.is_empty() {
-                    self.send(&batch).await;
-                }
+                // What does not leave in time is lost with the process.
+                let _ = tokio::time::timeout(FAREWELL, self.send_rest()).await;
                 return;
             }
             let gathering = async {
@@ -139,6 +137,21 @@ impl Exporter {
             if was_well && !is_well {
                 tracing::warn!("the collector of traces takes nothing; spans are lost meanwhile");
             }
+        }
+    }
+
+    async fn send_rest(&mut self) {
+        loop {
+            let mut batch = Vec::new();
+            while let Some(span) =
+                (batch.len() < BATCH_MAX).then(|| self.spans.try_recv().ok()).flatten()
+            {
+                batch.push(span);
+            }
+            if batch.is_empty() {
+                return;
+            }
+            self.send(&batch).await;
         }
     }
 

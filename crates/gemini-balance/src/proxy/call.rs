@@ -183,6 +183,7 @@ impl Call {
         let has_token = pinned.is_some();
         let mut headers = headers::to_upstream(&head.headers);
         headers.extend(fields.clone());
+        exchange.tell_trace(&mut headers);
         Self {
             user: exchange.user(),
             touched: Use::None,

@@ -354,7 +354,14 @@ impl Exchange {
         });
     }
 
-    fn trace(&self, row: &LogRow, status: u16, error: Option<&'static str>, duration_ms: u64) {
+    /// Tells the exchange as a span, if traces are told.
+    fn record_span(
+        &self,
+        row: &LogRow,
+        status: u16,
+        error: Option<&'static str>,
+        duration_ms: u64,
+    ) {
         let (Some(otlp), Some(trace)) = (&self.app.otlp, self.trace) else { return };
         let LogRow { tokens, .. } = row;
         otlp.record(Span {
@@ -434,7 +441,7 @@ impl Exchange {
         let duration_ms = now_ms.saturating_sub(self.began_ms);
         let row = row.unwrap_or_else(|| self.row_without_key(status, error));
         self.count(&row, status, error, duration_ms);
-        self.trace(&row, status, error, duration_ms);
+        self.record_span(&row, status, error, duration_ms);
         tracing::info!(
             request_id = self.subject.request_id.hex().as_str(),
             user = &*self.subject.caller.name,

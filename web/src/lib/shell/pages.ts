@@ -37,14 +37,14 @@ export function pages(t: Dictionary): Page[] {
 		},
 		{
 			path: '/request-logs',
-			label: t.requestLogs.title,
+			label: t.shell.requestLogs,
 			short: bar.requestLogs,
 			icon: ScrollText
 		},
-		{ path: '/realtime-logs', label: t.realtimeLogs.title, icon: SquareActivity },
+		{ path: '/realtime-logs', label: t.shell.realtimeLogs, icon: SquareActivity },
 		{ path: '/stats', label: t.shell.stats, icon: ChartColumn },
 		{ path: '/resources', label: t.shell.resources, icon: Archive },
-		{ path: '/settings', label: t.settings.title, icon: Settings }
+		{ path: '/settings', label: t.shell.settings, icon: Settings }
 	];
 }
 

@@ -13,7 +13,7 @@ use crate::disk::Room;
 const FREE_BYTES_MIN: u64 = 256 << 20;
 const FREE_PERCENT_MIN: u64 = 5;
 /// Settings whose text is a secret, or may hold one.
-const SECRET: [&str; 12] = [
+const SECRET: [&str; 13] = [
     "PASSWORD",
     "SECRET_KEY",
     "ENCRYPTION_KEY",
@@ -23,6 +23,7 @@ const SECRET: [&str; 12] = [
     "ALERT_WEBHOOK_TOKEN",
     "ALERT_TELEGRAM_TOKEN",
     "ALERT_SMTP_URL",
+    "OTEL_EXPORTER_OTLP_HEADERS",
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "ALL_PROXY",

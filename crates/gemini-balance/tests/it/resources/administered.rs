@@ -66,9 +66,12 @@ async fn what_an_admin_deletes_is_gone_where_it_lay() {
     assert_eq!(names, [other.as_str()]);
     assert_eq!(admin.get("/api/resources").await.json()["total"], 1);
     assert_eq!(admin.delete(&path(&name)).await.status, 404);
-    // The caller has deleted it behind the gateway's back.
+    // Another has deleted them behind the gateway's back.
     gateway.upstream.on(When::any().times(1), Answer::json(404, "{}"));
     assert_eq!(removed(&admin, &other).await, "was_gone");
+    let last = name_of(&small_file(&gateway, &alice).await);
+    gateway.upstream.on(When::any().times(1), Answer::file_denied());
+    assert_eq!(removed(&admin, &last).await, "was_gone");
     assert_eq!(gateway.upstream.strays(), [""; 0]);
     close(gateway).await;
 }
@@ -79,11 +82,13 @@ async fn what_the_upstream_does_not_delete_stays_and_what_no_key_sees_is_forgott
     let name = name_of(&small_file(&gateway, &gateway.gemini()).await);
     let admin = gateway.admin().await;
 
-    gateway.upstream.on(When::any().times(1), Answer::server_error(500));
-    let refused = admin.delete(&path(&name)).await;
-    assert_eq!(refused.status, 502);
-    assert_eq!(refused.json()["error"]["code"], "not_deleted");
-    assert_eq!(admin.get("/api/resources").await.json()["total"], 1);
+    for answer in [Answer::server_error(500), Answer::suspended(), Answer::key_invalid()] {
+        gateway.upstream.on(When::any().times(1), answer);
+        let refused = admin.delete(&path(&name)).await;
+        assert_eq!(refused.status, 502);
+        assert_eq!(refused.json()["error"]["code"], "not_deleted");
+        assert_eq!(admin.get("/api/resources").await.json()["total"], 1);
+    }
 
     let keys = admin.get("/api/keys").await.json();
     let identifier = keys["keys"][0]["key_identifier"].as_str().unwrap().to_owned();

@@ -4,7 +4,10 @@ export const shell = {
 	navigation: 'Pages',
 	overview: 'Overview',
 	resources: 'Resources',
+	requestLogs: 'Request logs',
+	realtimeLogs: 'Live log',
 	stats: 'Statistics',
+	settings: 'Settings',
 	/** Short names, for the bar of a phone. */
 	bar: { requestKeys: 'Keys', authKeys: 'Users', requestLogs: 'Logs' },
 	more: 'More pages',

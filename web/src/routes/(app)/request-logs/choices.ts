@@ -1,6 +1,6 @@
 import type { Schemas } from '$lib/api/client';
 import type { Format } from '$lib/format';
-import type { Dictionary } from '$lib/i18n/en';
+import type { texts } from './texts';
 
 /** One value of a filter. */
 export interface Choice {
@@ -16,7 +16,7 @@ export function optionsOf(
 	counts: Schemas['LogValueCounts'],
 	known: Schemas['KnownValues'],
 	any: Choice,
-	t: Dictionary['requestLogs'],
+	t: (typeof texts)['en'],
 	format: Format
 ) {
 	const counted = (value: string, name: string, attempts: number): Choice => ({

@@ -1,7 +1,7 @@
 import type { Schemas } from '$lib/api/client';
 import type { Format } from '$lib/format';
-import type { Dictionary } from '$lib/i18n/en';
 import type { FilterName } from './filters';
+import type { texts } from './texts';
 
 /** Something that is known of an attempt. */
 export interface Fact {
@@ -15,7 +15,7 @@ export interface Fact {
 /** What is known of an attempt, in the order in which it is read; what is not known is left out. */
 export function factsOf(
 	log: Schemas['RequestLog'],
-	t: Dictionary['requestLogs'],
+	t: (typeof texts)['en'],
 	{ number, duration, bytes }: Format
 ): Fact[] {
 	const facts: Fact[] = [];
