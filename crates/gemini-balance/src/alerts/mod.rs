@@ -139,7 +139,12 @@ impl Alerts {
             for further in (0..TRIES).rev() {
                 match receiver.tell(message).await {
                     Ok(()) => {
-                        tracing::info!(?kind, ?phase, receiver = receiver_name, "an alert was told");
+                        tracing::info!(
+                            ?kind,
+                            ?phase,
+                            receiver = receiver_name,
+                            "an alert was told"
+                        );
                         break;
                     }
                     Err(problem) if further == 0 => tracing::warn!(

@@ -1,8 +1,8 @@
 //! Backups: copies of everything that a gateway needs to go on elsewhere.
 //!
 //! A plain one is the database alone; the file `secrets` must be kept with it. One that is sealed under
-//! a passphrase holds both, and the settings, so that it can lie anywhere. Always true: a file with a backup's final name
-//! is whole and on the disk, and only its owner may read it.
+//! a passphrase holds both, and the settings, so that it can lie anywhere. Always true: a file with a
+//! backup's final name is whole and on the disk, and only its owner may read it.
 
 mod restore;
 mod schedule;
