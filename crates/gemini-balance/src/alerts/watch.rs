@@ -284,7 +284,7 @@ mod tests {
             ("ALERT_TIME_ZONE", "Europe/Berlin"),
         ]);
         let lost = Sight { lost: ["one".to_owned()].into(), ..Sight::default() };
-        let short = Sight { disk_percent: Some(1), ..lost.clone() };
+        let short = Sight { disk_percent: Some(1), ..lost };
 
         assert_eq!(scene.at(0, &Sight::default()), []);
         assert_eq!(scene.at(30, &short), []);

@@ -81,7 +81,6 @@ impl TraceContext {
 
 /// Whether one of many traces is told; evenly, since the number is random.
 fn is_chosen(unique: u128, sample: f64) -> bool {
-    #[expect(clippy::cast_possible_truncation, reason = "the upper half is what is wanted")]
     let upper = (unique >> 64) as u64;
     (upper as f64) < sample * (u64::MAX as f64) || 1.0 <= sample
 }
