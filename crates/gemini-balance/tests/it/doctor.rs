@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use crate::support::disk::can_mount;
 use crate::support::process::{Process, leading_to, with};
@@ -133,7 +134,8 @@ async fn a_clock_that_is_wrong_is_found_by_the_upstreams() {
     let patient = Patient::well().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let answering = tokio::spawn(async move {
+    let mut answering = JoinSet::new();
+    answering.spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut head = [0; 2_048];
             drop(stream.read(&mut head).await);
@@ -145,7 +147,6 @@ async fn a_clock_that_is_wrong_is_found_by_the_upstreams() {
 
     let upstream = [("OPENAI_API_BASE_URL", url.as_str())];
     patient.suffers_from(&upstream, &[("ahead of the upstream's", "timedatectl")]).await;
-    answering.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]

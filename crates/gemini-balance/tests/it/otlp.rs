@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use fake_upstream::{Answer, When};
 use serde_json::Value;
 
-use crate::support::receiver::Receiver;
+use crate::support::receiver::{Posted, Receiver};
 use crate::support::{Ask, Gateway, MODEL, Setup, eventually};
 
 async fn gateway_with(collector: &Receiver) -> Gateway {
@@ -82,8 +82,8 @@ async fn metrics_have_the_names_of_the_conventions() {
 
     let mut metrics = Value::Null;
     eventually("metrics are told", async || {
-        let posted = collector.posted().into_iter().filter(|it| it.path == "/otlp/v1/metrics");
-        let last = posted.last().map(|it| it.json());
+        let posted = collector.posted();
+        let last = posted.iter().rfind(|it| it.path == "/otlp/v1/metrics").map(Posted::json);
         metrics = last.map_or(Value::Null, |mut it| {
             it["resourceMetrics"][0]["scopeMetrics"][0]["metrics"].take()
         });
