@@ -21,16 +21,65 @@ test.describe('with sessions elsewhere', () => {
 	});
 });
 
-test('the backup is a database @phone', async ({ adminPage: page }) => {
+test('the backup is a database, against the password @phone', async ({
+	adminPage: page,
+	gateway
+}) => {
 	await page.goto('/settings');
+	await page.getByRole('button', { name: 'Download a backup' }).click();
+	const dialog = page.getByRole('dialog');
+	await dialog.getByLabel('Your password', { exact: true }).fill(gateway.password);
+	await expectAccessible(page);
 	const download = page.waitForEvent('download');
-	await page.getByRole('link', { name: 'Download a backup' }).click();
+	await dialog.getByRole('button', { name: 'Download a backup' }).click();
 	const stream = await (await download).createReadStream();
 	const chunks: Buffer[] = [];
 	for await (const chunk of stream) chunks.push(chunk as Buffer);
 	expect(Buffer.concat(chunks).subarray(0, 15).toString()).toBe('SQLite format 3');
 });
 
+test.describe('with nobody who is told', () => {
+	test.use({ fresh: true, expectedErrors: [/status of 422/] });
+
+	test('a setting is changed while the gateway runs, and who did it is kept in mind @phone', async ({
+		adminPage: page
+	}) => {
+		await page.goto('/settings');
+		await expect(page.getByText('Nobody is told when keys run out')).toBeVisible();
+		await expect(page.getByText('Nothing was changed yet')).toBeVisible();
+
+		await page.getByRole('button', { name: 'Change HEARTBEAT_SECONDS' }).click();
+		const dialog = page.getByRole('dialog');
+		const value = dialog.getByLabel('Value', { exact: true });
+		await expect(value).toHaveValue('15');
+		await value.fill('never');
+		await value.press('Enter');
+		await expect(dialog.getByRole('alert')).toBeVisible();
+		await expectAccessible(page);
+		await value.fill('20');
+		await value.press('Enter');
+
+		await expect(dialog).toBeHidden();
+		await expect(page.getByText('admin at 127.0.0.1')).toBeVisible();
+		await expectAccessible(page);
+		await page.getByRole('button', { name: 'Change HEARTBEAT_SECONDS' }).click();
+		await dialog.getByRole('button', { name: 'Back to the default' }).click();
+		await expect(dialog).toBeHidden();
+		await expect(page.getByText('admin at 127.0.0.1')).toHaveCount(2);
+	});
+});
+
+test.describe('with somebody who is told and does not listen', () => {
+	test.use({ fresh: true, settings: { ALERT_WEBHOOK_URL: 'http://127.0.0.1:9/a-secret' } });
+
+	test('a test of the alerts says why it does not arrive', async ({ adminPage: page }) => {
+		await page.goto('/settings');
+		await page.getByRole('button', { name: 'Send a test' }).click();
+		await expect(page.getByText('did not arrive')).toBeVisible();
+		await expect(page.getByText('a-secret')).toHaveCount(0);
+		await expectAccessible(page);
+	});
+});
 
 test('a password that the configuration sets is changed there, and the page says so @phone', async ({
 	adminPage: page

@@ -9,9 +9,11 @@ use axum::Router;
 use tokio::runtime::Handle;
 
 use crate::admission::{Admission, BodyBudget, LivePlaces};
+use crate::alerts::Alerts;
+use crate::backups::Backups;
 use crate::clock::Clock;
 use crate::commands::Commands;
-use crate::config::Config;
+use crate::config::live::LiveConfig;
 use crate::connections::Connections;
 use crate::events::Events;
 use crate::import::Imports;
@@ -21,6 +23,7 @@ use crate::lifecycle::Lifecycle;
 use crate::live::Live;
 use crate::login_throttle::LoginThrottle;
 use crate::metrics::Metrics;
+use crate::otlp::Otlp;
 use crate::password::PasswordGate;
 use crate::pool::{KeyPool, Prober};
 use crate::random::RequestIds;
@@ -36,8 +39,8 @@ use crate::web::Web;
 /// The handles shared by all requests.
 #[derive(Debug)]
 pub struct App {
-    /// The checked settings.
-    pub config: Config,
+    /// The checked settings, some of which change while it runs.
+    pub config: LiveConfig,
     /// The one source of time.
     pub clock: Clock,
     /// Whether the process is on its way out.
@@ -78,8 +81,12 @@ pub struct App {
     pub imports: Imports,
     /// What seals and hashes secrets.
     pub vault: Arc<Vault>,
-    /// Held while a copy of the database is made for somebody.
-    pub backup_turn: tokio::sync::Mutex<()>,
+    /// Where exchanges are told as traces, if anywhere.
+    pub otlp: Option<Otlp>,
+    /// Who is told when somebody must act.
+    pub alerts: Arc<Alerts>,
+    /// How the backups went.
+    pub backups: Arc<Backups>,
     /// Counters for `/metrics`.
     pub metrics: Metrics,
     /// The live log.

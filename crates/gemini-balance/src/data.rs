@@ -1,5 +1,8 @@
 //! What a start finds in the data directory, opened and checked in the one order that loses
 //! nothing: secrets, database, the proof that both belong together, the admin's password.
+//!
+//! A change of the master key or a restored backup that died half way is carried to its end first, or
+//! taken back.
 
 use std::sync::Arc;
 
@@ -12,8 +15,9 @@ use crate::random;
 use crate::secret::Secret;
 use crate::store::Store;
 use crate::store::open::OpenOptions;
+use crate::store::reseal::USER_KEY_HASH;
 use crate::store::sessions::Admin;
-use crate::vault::{GivenSecrets, Vault, WhenAbsent};
+use crate::vault::{GivenSecrets, RootSecrets, Vault, WhenAbsent};
 
 /// The opened data directory.
 #[derive(Debug)]
@@ -32,13 +36,14 @@ pub struct Data {
 /// Nothing has been overwritten then.
 pub async fn open(config: &Config, clock: &Clock) -> anyhow::Result<Data> {
     let path = config.storage.database();
+    settle(config).await?;
     let when_absent = if path.exists() { WhenAbsent::Refuse } else { WhenAbsent::Create };
     let given = GivenSecrets {
         master: config.admin.encryption_key.as_ref(),
         token: config.admin.secret_key.as_ref(),
     };
     let data_dir = config.storage.data_dir.clone();
-    let vault = Arc::new(Vault::open(&data_dir, given, when_absent)?);
+    let vault = Vault::open(&data_dir, given, when_absent)?;
     let options = OpenOptions {
         backup_dir: data_dir.join("backups"),
         path,
@@ -47,7 +52,27 @@ pub async fn open(config: &Config, clock: &Clock) -> anyhow::Result<Data> {
     };
     let opening = tokio::task::spawn_blocking(move || Store::open(&options));
     let store = opening.await.context("opening the database failed")??;
-    Ok(Data { vault, store })
+    let vault = match store.meta(USER_KEY_HASH).await? {
+        Some(sealed) => vault.with_user_key_hash(&sealed)?,
+        None => vault,
+    };
+    Ok(Data { vault: Arc::new(vault), store })
+}
+
+/// Carries a change of both files to its end that died between them, or takes it back: the database
+/// says which.
+async fn settle(config: &Config) -> anyhow::Result<()> {
+    let data_dir = config.storage.data_dir.clone();
+    if !RootSecrets::are_waiting(&data_dir) {
+        return Ok(());
+    }
+    let path = config.storage.database();
+    let settling = tokio::task::spawn_blocking(move || {
+        let proof = Store::proof(&path)?;
+        RootSecrets::settle(&data_dir, proof)?;
+        anyhow::Ok(())
+    });
+    settling.await.context("settling the secrets failed")?
 }
 
 /// Makes sure that there is an admin password, and answers the one that was made because none

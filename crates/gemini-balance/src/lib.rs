@@ -21,9 +21,11 @@ pub mod router;
 pub mod sessions;
 pub mod stall;
 pub mod tls;
+pub mod tuning;
 pub mod web;
 
 pub mod admission;
+pub mod alerts;
 pub mod app;
 pub mod pool;
 pub mod resources;
@@ -31,6 +33,7 @@ pub mod service_keys;
 pub mod upstream;
 pub mod user_keys;
 
+pub mod backups;
 pub mod data;
 pub mod import;
 pub mod jobs;
@@ -49,10 +52,12 @@ pub mod live;
 pub mod log_row;
 pub mod metrics;
 pub mod moment;
+pub mod otlp;
 pub mod telemetry;
 
 pub mod clock;
 pub mod config;
+pub mod disk;
 pub mod random;
 pub mod secret;
 

@@ -3,6 +3,7 @@
 //! Up: secrets → database → keys → listeners → background tasks → workers. Down: refuse → drain
 //! → settle → flush → close. What is started here is ended here.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -15,11 +16,15 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin;
 use crate::admission::{Admission, BodyBudget, LivePlaces};
+use crate::alerts::{Alerts, Now, Sight};
 use crate::app::{App, Worker};
+use crate::backups::{self, Schedule};
 use crate::clock::Clock;
 use crate::commands::Commands;
 use crate::config::Config;
+use crate::config::live::LiveConfig;
 use crate::data::{self, Data};
+use crate::disk::Room;
 use crate::events::Events;
 use crate::import::{self, Imports};
 use crate::jobs::Jobs;
@@ -30,7 +35,9 @@ use crate::listener::Shift;
 use crate::live::Live;
 use crate::login_throttle::LoginThrottle;
 use crate::metrics::Metrics;
+use crate::metrics::otlp::Span;
 use crate::metrics_listener;
+use crate::otlp::Otlp;
 use crate::password::PasswordGate;
 use crate::pool;
 use crate::pool::{KeyPool, Prober};
@@ -41,12 +48,17 @@ use crate::sessions::Sessions;
 use crate::store::prune::Retention;
 use crate::tls::{self, Tls};
 use crate::token::Tokens;
+use crate::tuning;
 use crate::upstream::{Endpoint, Endpoints, Upstream, WayOut, tls_config};
 use crate::user_keys::UserKeys;
 use crate::web::Web;
 
 /// How long the ends of cut-off streams may take to reach their callers.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// How often it is looked whether somebody must act.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Looks after which the names of lost keys are looked up again, although there are as many.
+const NAMES_AGE_MAX: u32 = 12;
 /// How often old log rows are looked for.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 /// How long the sums behind the statistics are kept.
@@ -90,6 +102,7 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
 
     let Data { vault, store } = data::open(&config, &clock).await?;
     import::sweep(&config.storage.data_dir);
+    backups::sweep(&config.storage.data_dir, clock.wall_ms());
     let moved_in = import::at_first_start(&config, &store, &vault, clock.wall_ms()).await;
     let moved_in = match moved_in {
         Ok(moved_in) => moved_in,
@@ -112,6 +125,13 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
     // Not among the tasks that the shutdown waits for: its idle connections end with the process.
     let prober = Upstream::new(&way_out, clock.clone(), TaskTracker::new());
     let (lifecycle, events) = (Lifecycle::default(), Events::new(clock.wall_ms()));
+    let alerts = Alerts::new(&config.alerts, &config.upstream.proxy, &way_out.tls)?;
+    let otlp = config.otlp.as_ref();
+    let otlp = otlp.map(|it| Otlp::new(it, &config.upstream.proxy, &way_out.tls)).transpose()?;
+    let (otlp, exporters) = match otlp {
+        Some((otlp, spans, metrics)) => (Some(otlp), Some((spans, metrics))),
+        None => (None, None),
+    };
     let jobs = Jobs::new(events.clone(), clock.clone(), lifecycle.draining().clone());
     let app = Arc::new(App {
         admission: Admission::new(
@@ -128,7 +148,9 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
         connections: Arc::default(),
         journal: Journal::start(store.clone()).context("the journal could not be started")?,
         metrics: Metrics::new(),
-        backup_turn: tokio::sync::Mutex::default(),
+        otlp,
+        alerts: Arc::new(alerts),
+        backups: Arc::default(),
         imports: Imports::default(),
         lifecycle,
         sessions,
@@ -139,7 +161,7 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
         tls,
         store,
         vault,
-        config,
+        config: LiveConfig::new(config),
         events,
         jobs,
         clock,
@@ -149,6 +171,11 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
     app.journal.tell_to(app.events.clone());
     app.metrics.watch_tasks(Handle::current());
     start_background(&app, &background);
+    if let Some((spans, metrics)) = exporters {
+        background.spawn(spans.run(app.lifecycle.clone()));
+        let read = Arc::clone(&app);
+        background.spawn(metrics.run(app.lifecycle.clone(), move || otlp_metrics(&read)));
+    }
     if let Some(address) = app.config.metrics.listen {
         let listener = TcpListener::bind(address)
             .await
@@ -209,8 +236,89 @@ fn start_background(app: &Arc<App>, tasks: &TaskTracker) {
     let resources = Arc::clone(&app.resources);
     tasks.spawn(resources::remember(resources, app.store.clone(), lifecycle.clone()));
     tasks.spawn(prune(Arc::clone(app)));
+    let schedule = Schedule {
+        settings: app.config.backups.clone(),
+        data_dir: app.config.storage.data_dir.clone(),
+        store: app.store.clone(),
+        all: app.config.as_env(),
+        clock: app.clock.clone(),
+        backups: Arc::clone(&app.backups),
+    };
+    tasks.spawn(tuning::watch(Arc::clone(app)));
+    tasks.spawn(schedule.keep(lifecycle.clone()));
+    if !app.alerts.is_empty() {
+        tasks.spawn(watch(Arc::clone(app)));
+    }
     if let Some(tls) = &app.tls {
         tasks.spawn(tls::watch(Arc::clone(tls), lifecycle.clone()));
+    }
+}
+
+/// The metrics as OTLP has them.
+fn otlp_metrics(app: &App) -> serde_json::Value {
+    let to_ms = app.clock.wall_ms();
+    let from_ms = to_ms.saturating_sub(app.clock.monotonic_ms().cast_signed());
+    app.metrics.otlp(&admin::gauges(app), Span { from_ms, to_ms })
+}
+
+/// Looks whether somebody must act, and tells it.
+async fn watch(app: Arc<App>) {
+    let mut lost = Lost::default();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = app.lifecycle.draining().cancelled() => return,
+        }
+        let now = Now { monotonic_ms: app.clock.monotonic_ms(), wall_ms: app.clock.wall_ms() };
+        let sight = sight(&app, &mut lost).await;
+        let messages = app.alerts.look(&sight, &app.config.alerts, now);
+        for message in messages {
+            tokio::select! {
+                () = app.alerts.tell(&message) => {}
+                () = app.lifecycle.draining().cancelled() => return,
+            }
+        }
+    }
+}
+
+/// The names of the lost keys, as they were looked up last: that looks at all keys.
+#[derive(Default)]
+struct Lost {
+    names: BTreeSet<String>,
+    /// Lost keys there were then.
+    count: usize,
+    /// Looks since then.
+    age: u32,
+}
+
+impl Lost {
+    fn look(&mut self, app: &App, count: usize) -> BTreeSet<String> {
+        self.age += 1;
+        if self.count != count || NAMES_AGE_MAX < self.age {
+            self.names = if count == 0 { BTreeSet::new() } else { app.pool.lost() };
+            (self.count, self.age) = (count, 0);
+        }
+        self.names.clone()
+    }
+}
+
+/// What is seen at this moment.
+async fn sight(app: &Arc<App>, lost: &mut Lost) -> Sight {
+    let counts = app.pool.counts();
+    let totals = app.metrics.totals();
+    let data_dir = app.config.storage.data_dir.clone();
+    // Asking for the room waits for the disk.
+    let room = tokio::task::spawn_blocking(move || Room::at(&data_dir).ok()).await.ok().flatten();
+    let back = app.pool.soonest_return();
+    Sight {
+        keys: counts.total.saturating_sub(counts.disabled),
+        keys_active: counts.active,
+        keys_resting: counts.resting,
+        back_ms: back.and_then(|at| i64::try_from(app.pool.wall_of_time(at)).ok()),
+        lost: lost.look(app, counts.suspended + counts.invalid),
+        requests: totals.requests,
+        failures: totals.failures,
+        disk_percent: room.map(|room| room.free_percent()),
     }
 }
 

@@ -13,25 +13,32 @@ const FOUNDATION: &str = "clock config lifecycle log_row metrics moment random s
 /// `start` puts everything together.
 const ROOMS: &[(&str, &str)] = &[
     ("main", "cli"),
-    ("cli", "start data import tls live telemetry pool service_keys user_keys store upstream"),
+    (
+        "cli",
+        "start data import backups disk tls live telemetry pool service_keys user_keys store upstream vault",
+    ),
     (
         "start",
-        "listener metrics_listener admin app data import admission commands jobs sessions pool resources user_keys journal store events live login_throttle password tls token upstream vault web",
+        "listener metrics_listener admin tuning alerts otlp app data import backups disk admission commands jobs sessions pool resources user_keys journal store events live login_throttle password tls token upstream vault web",
     ),
     ("listener", "router proxy intake origin stall connections app tls"),
     ("metrics_listener", "admin app"),
     ("router", "proxy health web request_head intake origin app"),
     ("health", "app"),
     ("web", ""),
-    ("proxy", "app intake origin request_head admission user_keys pool resources upstream journal"),
+    (
+        "proxy",
+        "app otlp intake origin request_head admission user_keys pool resources upstream journal",
+    ),
     (
         "admin",
-        "app commands import jobs origin sessions user_keys service_keys pool resources journal store events feed live password login_throttle token vault",
+        "alerts app backups import otlp tuning commands jobs origin sessions user_keys service_keys pool resources journal store events feed live password login_throttle token vault",
     ),
     (
         "app",
-        "admission commands connections import jobs sessions user_keys pool resources upstream journal store events live login_throttle password tls token vault web",
+        "admission alerts backups otlp commands connections import jobs sessions user_keys pool resources upstream journal store events live login_throttle password tls token vault web",
     ),
+    ("tuning", "app pool store"),
     ("commands", ""),
     ("jobs", "store events"),
     ("sessions", "store token"),
@@ -41,6 +48,9 @@ const ROOMS: &[(&str, &str)] = &[
     ("pool", "store upstream events vault"),
     ("resources", "store vault"),
     ("data", "store vault password"),
+    ("backups", "store vault"),
+    ("alerts", "upstream"),
+    ("otlp", "upstream"),
     ("journal", "store events"),
     ("store", ""),
     ("telemetry", "live"),
@@ -68,6 +78,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("random", "secret"),
     ("secret", ""),
     ("clock", ""),
+    ("disk", ""),
 ];
 
 /// Returns line and fault of every arrow in `text` that the table does not allow; `path` is

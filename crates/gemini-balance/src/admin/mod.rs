@@ -4,6 +4,7 @@
 //! every route is registered through [`routes`], which holds it to the access it declares.
 
 mod access;
+mod alerts;
 mod backup;
 mod charts;
 mod error;
@@ -33,6 +34,7 @@ mod sse;
 mod stats;
 mod system;
 mod time_range;
+mod tuning;
 mod user_keys;
 mod values;
 
@@ -46,7 +48,7 @@ use crate::admin::routes::Routes;
 use crate::app::App;
 
 pub use routes::{Access, Route};
-pub use system::metrics_page;
+pub use system::{gauges, metrics_page};
 
 /// The admin's calls, complete. Each request carries the address of its peer as
 /// `ConnectInfo` in its extensions.
@@ -80,6 +82,8 @@ fn all(app: &Arc<App>) -> Routes {
     let routes = charts::routes(routes);
     let routes = stats::routes(routes);
     let routes = backup::routes(routes);
+    let routes = alerts::routes(routes);
     let routes = system::routes(routes);
+    let routes = tuning::routes(routes);
     openapi::routes(routes)
 }

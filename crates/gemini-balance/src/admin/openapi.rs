@@ -10,8 +10,8 @@ use utoipa::openapi::{Components, OpenApi as Description};
 use crate::admin::access::COOKIE_NAME;
 use crate::admin::routes::{Routes, get};
 use crate::admin::{
-    backup, charts, events, imports, jobs, live_logs, log_export, login, request_logs, resources,
-    service_keys, sessions, stats, system, user_keys,
+    alerts, backup, charts, events, imports, jobs, live_logs, log_export, login, request_logs,
+    resources, service_keys, sessions, stats, system, tuning, user_keys,
 };
 
 /// What holds for all of it.
@@ -42,7 +42,7 @@ async fn document() -> Json<Description> {
 }
 
 /// What each resource says of itself.
-fn parts() -> [Description; 15] {
+fn parts() -> [Description; 17] {
     [
         login::Document::openapi(),
         sessions::Document::openapi(),
@@ -58,7 +58,9 @@ fn parts() -> [Description; 15] {
         charts::Document::openapi(),
         stats::Document::openapi(),
         backup::Document::openapi(),
+        alerts::Document::openapi(),
         system::Document::openapi(),
+        tuning::Document::openapi(),
     ]
 }
 

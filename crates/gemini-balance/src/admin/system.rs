@@ -13,9 +13,11 @@ use utoipa::{OpenApi, ToSchema};
 use crate::admin::error::ApiError;
 use crate::admin::routes::{Routes, get};
 use crate::app::App;
+use crate::config::live::LIVE;
 use crate::config::{Setting, Source};
 use crate::metrics::Gauges;
 use crate::moment::Moment;
+use crate::otlp::Otlp;
 
 #[derive(OpenApi)]
 #[openapi(paths(version, settings, setup, system))]
@@ -41,7 +43,7 @@ struct Version {
 
 /// The settings in force.
 #[derive(Debug, Serialize, ToSchema)]
-struct Settings {
+pub(super) struct Settings {
     /// Each setting, in the order of the documentation.
     settings: Vec<SettingInForce>,
     /// What is set and has no effect.
@@ -66,9 +68,14 @@ struct SettingInForce {
     doc: &'static str,
     /// What holds here.
     value: String,
-    /// Where that was written: `environment`, `dot_env`, `file` or `default`.
+    /// Where that was written: `environment`, `dot_env`, `file`, `stored` or `default`.
     #[schema(value_type = String)]
     source: Source,
+    /// Whether it may change while the gateway runs. A call may do so unless it is written in the
+    /// environment, in `.env` or in `gemini-balance.toml`.
+    is_live: bool,
+    /// What is written by now and holds from the next start on, if it is something else.
+    after_restart: Option<String>,
 }
 
 /// How the gateway is doing.
@@ -181,8 +188,20 @@ async fn version() -> Json<Version> {
     responses((status = 200, description = "The settings", body = Settings)),
 )]
 async fn settings(State(app): State<Arc<App>>) -> Json<Settings> {
-    let settings = app.config.settings.iter().map(SettingInForce::from);
-    Json(Settings { settings: settings.collect(), notices: app.config.notices.clone() })
+    Json(settings_in_force(&app))
+}
+
+/// The settings in force, without any secret.
+pub(super) fn settings_in_force(app: &App) -> Settings {
+    let waiting = app.config.waiting_for_restart();
+    let settings = app.config.settings.iter().map(|setting| {
+        let next = waiting.iter().find(|it| it.name == setting.name && it.to != setting.value);
+        SettingInForce {
+            after_restart: next.map(|next| next.to.clone()),
+            ..SettingInForce::from(setting)
+        }
+    });
+    Settings { settings: settings.collect(), notices: app.config.notices.clone() }
 }
 
 impl From<&Setting> for SettingInForce {
@@ -196,6 +215,8 @@ impl From<&Setting> for SettingInForce {
             doc: setting.doc,
             value: setting.value.clone(),
             source: setting.source,
+            is_live: LIVE.contains(&setting.name),
+            after_restart: None,
         }
     }
 }
@@ -301,7 +322,16 @@ fn health(app: &App) -> Vec<Health> {
         0 => "",
         _ => "Request log rows cannot be written. Look at the volume of the database.",
     };
-    let parts = [("service_keys", keys), ("upstream", upstream), ("journal", journal)];
+    let backups = match app.backups.is_failing() {
+        true => "The last scheduled backup failed. The log says why.",
+        false => "",
+    };
+    let parts = [
+        ("service_keys", keys),
+        ("upstream", upstream),
+        ("journal", journal),
+        ("backups", backups),
+    ];
     // The answer itself proves that the database can be read.
     [("database", "")]
         .into_iter()
@@ -327,10 +357,15 @@ async fn metrics(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
 
 /// The page for Prometheus.
 pub fn metrics_page(app: &App) -> String {
+    app.metrics.render(&gauges(app))
+}
+
+/// What metrics tell that is counted nowhere.
+pub fn gauges(app: &App) -> Gauges {
     let counts = app.pool.counts();
     let number = |count: usize| count as u64;
     let (journal_rows_waiting, journal_rows_dropped) = journal_rows(app);
-    app.metrics.render(&Gauges {
+    Gauges {
         keys: vec![
             ("active", number(counts.active)),
             ("invalid", number(counts.invalid)),
@@ -348,5 +383,7 @@ pub fn metrics_page(app: &App) -> String {
         live_sessions: number(app.live_places.open()),
         leases_reclaimed: app.pool.leases_taken_back(),
         uptime_ms: app.clock.monotonic_ms(),
-    })
+        backup_ms: app.backups.last_ms(),
+        spans_dropped: app.otlp.as_ref().map(Otlp::dropped),
+    }
 }

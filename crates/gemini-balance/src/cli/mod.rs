@@ -1,14 +1,17 @@
 //! The command line: one command per chore, plain words, exit codes that scripts can use.
 //!
-//! Everything but `serve` and `health` works on the data directory while no gateway runs on it; a
+//! Everything but `serve`, `backup` and `health` works on the data directory while no gateway runs on it; a
 //! running one holds the lock and is administered through its pages and its API.
 
+mod backup;
 mod doctor;
 mod health;
 mod import;
 mod keys;
+mod master_key;
 mod password;
 mod serve;
+mod settings;
 mod users;
 
 use std::io::Write;
@@ -49,6 +52,15 @@ enum Command {
     Doctor,
     /// Ask the running gateway whether it is alive, with the same settings; 0 if it is
     Health,
+    /// Settings: what is in force, and what may change while the gateway runs
+    #[command(subcommand)]
+    Settings(settings::Command),
+    /// Copy everything into one file, also while the gateway runs
+    Backup(backup::Backup),
+    /// Put a backup back, while the gateway is stopped
+    Restore(backup::Restore),
+    /// Seal everything under another master key, while the gateway is stopped
+    RotateKey,
 }
 
 /// Runs a command to its end.
@@ -82,6 +94,10 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Password => password::run(&config, &clock).await,
             Command::Doctor => doctor::run(&config, &clock).await,
             Command::Health => Ok(health::run(&config).await),
+            Command::Settings(command) => settings::run(command, &config),
+            Command::Backup(command) => backup::backup(command, &config, &clock).await,
+            Command::Restore(command) => backup::restore(command, &config, &clock).await,
+            Command::RotateKey => master_key::rotate(&config, &clock).await,
         }
     });
     // Whatever had to come to its end has. What still runs, such as a caller who does not read or

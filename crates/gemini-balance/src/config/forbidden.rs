@@ -12,6 +12,9 @@ pub(super) const PASSWORD: Kind<Option<Secret>> =
 pub(super) const SIGNING_SECRET: Kind<Option<Secret>> =
     Kind { form: "text, at least 32 bytes", parse: signing_secret };
 
+pub(super) const PASSPHRASE: Kind<Option<Secret>> =
+    Kind { form: "text, at least 12 characters", parse: passphrase };
+
 pub(super) const HEADER_SECRET: Kind<Option<Secret>> = Kind { form: "text", parse: header_secret };
 
 /// Compared without case, spaces and punctuation.
@@ -61,10 +64,18 @@ const DISTINCT_BYTES_MIN: usize = 8;
 
 const PASSWORD_BYTES_MAX: usize = 1_024;
 
+const PASSPHRASE_CHARS_MIN: usize = 12;
+
 /// What is wrong with a password that somebody chooses, if anything.
 #[must_use]
 pub fn password_problem(text: &str) -> Option<String> {
     password(text).err()
+}
+
+/// What is wrong with a secret that others are derived from, if anything.
+#[must_use]
+pub fn signing_secret_problem(text: &str) -> Option<String> {
+    signing_secret(text).err()
 }
 
 fn password(text: &str) -> Result<Option<Secret>, String> {
@@ -95,6 +106,32 @@ fn signing_secret(text: &str) -> Result<Option<Secret>, String> {
         return Err(format!("is a published example and can be guessed: {advice}"));
     }
     Ok(Some(Secret::new(text)))
+}
+
+fn passphrase(text: &str) -> Result<Option<Secret>, String> {
+    if text.trim().is_empty() {
+        return Err("is empty: remove the line, or choose one".to_owned());
+    }
+    match passphrase_problem(text) {
+        Some(problem) => Err(problem),
+        None => Ok(Some(Secret::new(text))),
+    }
+}
+
+/// What is wrong with a passphrase that files are sealed under, if anything. Whoever has such a file
+/// may guess for as long as they like.
+#[must_use]
+pub fn passphrase_problem(text: &str) -> Option<String> {
+    let is_short = text.chars().count() < PASSPHRASE_CHARS_MIN;
+    let is_known = PASSWORDS.contains(&letters(text).as_str())
+        || EXAMPLE_SECRETS.iter().any(|known| letters(text).contains(known));
+    if is_short {
+        Some(format!("is shorter than {PASSPHRASE_CHARS_MIN} characters and can be guessed"))
+    } else if is_known {
+        Some("is published and can be guessed".to_owned())
+    } else {
+        None
+    }
 }
 
 fn header_secret(text: &str) -> Result<Option<Secret>, String> {

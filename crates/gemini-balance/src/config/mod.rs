@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use tracing::Level;
+use zeroize::Zeroizing;
 
+use self::alerts::{HookUrl, MailServer, QuietHours, Zone};
 use self::base_url::BaseUrl;
 use self::network::{Network, Reach};
 use self::outbound_proxy::OutboundProxy;
@@ -18,16 +20,19 @@ use self::reader::Reader;
 use self::sources::Sources;
 use crate::secret::Secret;
 
+pub mod alerts;
 pub mod base_url;
 pub mod forbidden;
 #[cfg(any(test, fuzzing))]
 pub mod laws;
+pub mod live;
 pub mod network;
 pub mod outbound_proxy;
 mod reader;
 pub mod reference;
 mod settings;
 mod sources;
+pub mod stored;
 
 /// Everything that can be set, checked.
 #[derive(Clone, Debug)]
@@ -44,14 +49,38 @@ pub struct Config {
     pub pool: Pool,
     /// Where data lies and how long it is kept.
     pub storage: Storage,
+    /// Backups that are made by themselves.
+    pub backups: Backups,
+    /// Whom to tell when somebody must act.
+    pub alerts: Alerts,
     /// What is written about it all.
     pub logging: Logging,
     /// The page for Prometheus.
     pub metrics: MetricsPage,
+    /// The collector of traces and metrics, if there is one.
+    pub otlp: Option<Otlp>,
     /// Each setting as it took effect, in the order of the documentation; secrets are not in it.
     pub settings: Vec<Setting>,
     /// What the admin should know once, at the start: settings without effect.
     pub notices: Vec<String>,
+    /// Where they were read from, to read them again.
+    pub origin: Origin,
+}
+
+/// Where settings were read from.
+#[derive(Clone, Default)]
+pub struct Origin {
+    /// The environment, as far as it holds settings.
+    variables: Vec<(String, Secret)>,
+    dir: PathBuf,
+    /// Each setting that is written somewhere, as it is written.
+    written: Vec<(&'static str, Secret)>,
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Origin").field("dir", &self.dir).finish_non_exhaustive()
+    }
 }
 
 /// Where we listen and on how many threads.
@@ -216,6 +245,88 @@ impl Storage {
     }
 }
 
+/// Backups that are made by themselves.
+#[derive(Clone, Debug)]
+pub struct Backups {
+    /// Time between two, in ms; `None` = none are made.
+    pub every_ms: Option<u64>,
+    /// How many are kept.
+    pub keep: usize,
+    /// Where they lie.
+    pub dir: PathBuf,
+    /// What backups are sealed under; without it they are plain.
+    pub passphrase: Option<Secret>,
+}
+
+/// Whom to tell when somebody must act, and about what.
+#[derive(Clone, Debug)]
+pub struct Alerts {
+    /// An address that takes messages.
+    pub webhook: Option<Webhook>,
+    /// A chat.
+    pub telegram: Option<Telegram>,
+    /// Mail.
+    pub mail: Option<Mail>,
+    /// Fewer service keys that could serve are too few; 0 = never.
+    pub keys_min: usize,
+    /// Percentage of failed requests that are too many; 0 = never.
+    pub errors_percent: u32,
+    /// Percentage of free room on the disk that is too little; 0 = never.
+    pub disk_percent: u32,
+    /// The same is not told again within this time, in ms.
+    pub repeat_ms: u64,
+    /// When nobody is woken.
+    pub quiet: Option<QuietHours>,
+    /// The zone in which that is meant.
+    pub zone: Zone,
+}
+
+/// An address that takes messages by `POST`.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// Where.
+    pub url: HookUrl,
+    /// In which form.
+    pub form: HookForm,
+    /// Sent as `Authorization: Bearer`.
+    pub token: Option<Secret>,
+}
+
+/// The form of a message to a webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HookForm {
+    /// An object with everything that is known.
+    Json,
+    /// That of Slack, Mattermost, Rocket.Chat.
+    Slack,
+    /// That of Discord.
+    Discord,
+    /// That of ntfy.
+    Ntfy,
+}
+
+/// A chat of Telegram.
+#[derive(Clone, Debug)]
+pub struct Telegram {
+    /// Where its API is.
+    pub api: HookUrl,
+    /// The bot's token.
+    pub token: Secret,
+    /// The chat.
+    pub chat: String,
+}
+
+/// Mail to somebody.
+#[derive(Clone, Debug)]
+pub struct Mail {
+    /// The server that takes it.
+    pub server: MailServer,
+    /// Who it is from.
+    pub from: String,
+    /// Who it is to; at least one.
+    pub to: Vec<String>,
+}
+
 /// What is written about it all.
 #[derive(Clone, Debug)]
 pub struct Logging {
@@ -256,6 +367,23 @@ pub struct MetricsPage {
     pub listen: Option<SocketAddr>,
     /// Whether it is also on the gateway's port.
     pub public: bool,
+    /// Whether answers tell how much of the time until they began was the gateway's own.
+    pub overhead_header: bool,
+}
+
+/// A collector of traces and metrics that speaks OTLP over HTTP.
+#[derive(Clone, Debug)]
+pub struct Otlp {
+    /// Where its paths begin.
+    pub endpoint: HookUrl,
+    /// Header fields that it wants; their values are secret.
+    pub headers: Vec<(String, Secret)>,
+    /// What this process is called there.
+    pub service_name: String,
+    /// The share of traces that are told, of those that begin here.
+    pub sample: f64,
+    /// Time between two messages of metrics, in ms.
+    pub interval_ms: u64,
 }
 
 /// One setting as it took effect.
@@ -289,6 +417,8 @@ pub enum Source {
     DotEnv,
     /// The file `gemini-balance.toml` in the working directory.
     File,
+    /// The file `settings.toml` in the data directory.
+    Stored,
     /// Nowhere.
     Default,
 }
@@ -299,6 +429,7 @@ impl fmt::Display for Source {
             Self::Environment => "environment",
             Self::DotEnv => sources::DOT_ENV,
             Self::File => sources::TOML_FILE,
+            Self::Stored => stored::FILE,
             Self::Default => "default",
         })
     }
@@ -328,9 +459,66 @@ impl Config {
         env: impl Iterator<Item = (String, String)>,
         dir: &Path,
     ) -> Result<Self, ConfigErrors> {
+        let variables: Vec<_> = env.collect();
+        Self::load_with(variables, dir, None)
+    }
+
+    /// Reads the settings again from where these were read.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigErrors`] with every mistake there is.
+    pub fn reload(&self) -> Result<Self, ConfigErrors> {
+        self.reload_with(None)
+    }
+
+    /// The same, as if this were the text of `settings.toml`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigErrors`] with every mistake there is.
+    pub fn reload_with(&self, stored: Option<&str>) -> Result<Self, ConfigErrors> {
+        let Origin { variables, dir, .. } = &self.origin;
+        let variables = variables.iter();
+        let variables = variables.map(|(name, value)| (name.clone(), value.expose().to_owned()));
+        Self::load_with(variables.collect(), dir, stored)
+    }
+
+    /// Each setting that is written somewhere, as a file `.env` would have it: with its secrets.
+    #[must_use]
+    pub fn as_env(&self) -> Secret {
+        let mut text = Zeroizing::new(String::new());
+        for (name, value) in &self.origin.written {
+            text.push_str(&format!("{name}={}\n", quoted(value.expose())));
+        }
+        Secret::new(text.as_str())
+    }
+
+    fn load_with(
+        variables: Vec<(String, String)>,
+        dir: &Path,
+        stored: Option<&str>,
+    ) -> Result<Self, ConfigErrors> {
         let mut mistakes = Vec::new();
-        let sources = Sources::gather(env, dir, &mut mistakes);
-        Self::read(sources, dir, mistakes)
+        let mut sources = Sources::gather(variables.iter().cloned(), dir, &mut mistakes);
+        sources.read_stored(dir, stored, &mut mistakes);
+        let mut config = Self::read(sources.clone(), dir, mistakes)?;
+        let written = config.settings.iter().filter_map(|setting| {
+            let names: Vec<&'static str> =
+                [setting.name].into_iter().chain(setting.aliases.iter().copied()).collect();
+            let text = sources.find(&names)?.text.trim();
+            (!text.is_empty()).then(|| (setting.name, Secret::new(text)))
+        });
+        let written = written.collect();
+        let is_setting = |name: &str| {
+            let name = name.to_uppercase();
+            let names = |it: &Setting| it.name == name || it.aliases.contains(&name.as_str());
+            config.settings.iter().any(names)
+        };
+        let variables = variables.into_iter().filter(|(name, _)| is_setting(name));
+        let variables = variables.map(|(name, value)| (name, Secret::new(value))).collect();
+        config.origin = Origin { variables, dir: dir.to_owned(), written };
+        Ok(config)
     }
 
     /// Reads every setting from what was written; `mistakes` were found on the way there.
@@ -343,6 +531,15 @@ impl Config {
         let config = settings::read(&mut reader);
         reader.finish(config)
     }
+}
+
+/// A value as it stands in a file `.env`.
+fn quoted(value: &str) -> String {
+    if !value.contains('\'') {
+        return format!("'{value}'");
+    }
+    let escaped = value.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$");
+    format!("\"{escaped}\"")
 }
 
 /// Every mistake in the settings.

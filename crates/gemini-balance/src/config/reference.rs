@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::config::live::LIVE;
 use crate::config::reader::Reader;
 use crate::config::sources::Sources;
 use crate::config::{Setting, settings};
@@ -16,13 +17,19 @@ Nothing needs to be set before the first start. What is set is looked for in thi
 2. the file `.env` in the working directory,
 3. the file `gemini-balance.toml` in the working directory, with names in lower case
    (`log_level = \"debug\"`),
-4. the default.
+4. the file `settings.toml` in the data directory, which the API and `gemini-balance settings` write,
+5. the default.
 
-An empty value counts as absent, except for `PASSWORD`, `SECRET_KEY` and `ENCRYPTION_KEY`, where it
-is a mistake. In `.env`, put values with spaces, `#` or `$` in single quotes. An unknown name in
+An empty value counts as absent, except for `PASSWORD`, `SECRET_KEY`, `ENCRYPTION_KEY` and
+`BACKUP_PASSPHRASE`, where it is a mistake. In `.env`, put values with spaces, `#` or `$` in single quotes. An unknown name in
 `gemini-balance.toml` is a mistake. All mistakes are reported at once and the gateway does not start
 until they are mended. Durations are in seconds unless said otherwise, and may have a fraction.
 Settings that take effect are shown to admins with their source; secrets never are.
+
+Settings marked ● change while the gateway runs: by `PATCH /api/settings` or `gemini-balance settings
+set NAME VALUE` where they are written nowhere else, or in one of the files, which are looked at every few
+seconds. A change is checked like everything at the start, and whoever made it is kept in mind
+(`GET /api/settings/changes`). All others need a restart.
 
 This page is generated from the program: `UPDATE_DOCS=1 cargo test -p gemini-balance reference`.
 ";
@@ -54,8 +61,11 @@ pub fn configuration_page() -> String {
         let aliases: String =
             setting.aliases.iter().map(|alias| format!(" Also `{alias}`.")).collect();
         page.push_str(&format!(
-            "| `{}` | {} | {default} | {}{aliases} |\n",
-            setting.name, setting.form, setting.doc
+            "| `{}`{} | {} | {default} | {}{aliases} |\n",
+            setting.name,
+            if LIVE.contains(&setting.name) { " ●" } else { "" },
+            setting.form,
+            setting.doc
         ));
     }
     page

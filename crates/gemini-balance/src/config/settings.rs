@@ -3,18 +3,22 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use http::Uri;
+use http::{HeaderName, HeaderValue, Uri};
+use percent_encoding::percent_decode_str;
 use tracing::Level;
 
+use crate::config::alerts::{HOOK_URL, HookUrl, MAIL_SERVER, MAILBOX, QUIET_HOURS, ZONE, Zone};
 use crate::config::base_url::{BASE_URL, BaseUrl};
-use crate::config::forbidden::{HEADER_SECRET, PASSWORD, SIGNING_SECRET};
+use crate::config::forbidden::{HEADER_SECRET, PASSPHRASE, PASSWORD, SIGNING_SECRET};
 use crate::config::network::{NETWORK, Reach};
 use crate::config::outbound_proxy::{NO_PROXY, OutboundProxy, PROXY_URL};
 use crate::config::reader::{Kind, Names, Reader};
 use crate::config::{
-    Admin, Config, CookieSecure, Limits, LogFiles, LogFormat, Logging, MetricsPage, Pool, Server,
-    Setting, Storage, TlsFiles, Upstream,
+    Admin, Alerts, Backups, Config, CookieSecure, HookForm, Limits, LogFiles, LogFormat, Logging,
+    Mail, MetricsPage, Origin, Otlp, Pool, Server, Setting, Storage, Telegram, TlsFiles, Upstream,
+    Webhook,
 };
+use crate::secret::Secret;
 
 const SECOND_MS: u64 = 1_000;
 const HOUR_MS: u64 = 3_600 * SECOND_MS;
@@ -35,21 +39,62 @@ const LISTEN: Kind<SocketAddr> = Kind {
     parse: |text| text.parse().map_err(|_| "must be address:port such as 127.0.0.1:9090".into()),
 };
 
+const CHAT: Kind<String> = Kind {
+    form: "number or @name",
+    parse: |text| {
+        let is_chat = text.bytes().all(|it| it.is_ascii_alphanumeric() || b"@-_".contains(&it));
+        is_chat.then(|| text.to_owned()).ok_or_else(|| "must be a number or @name".to_owned())
+    },
+};
+
+const OTLP_HEADERS: Kind<Option<Secret>> = Kind {
+    form: "name=value, separated by commas",
+    parse: |text| {
+        let is_field = |pair: &str| {
+            pair.split_once('=').is_some_and(|(name, value)| {
+                name.trim().parse::<HeaderName>().is_ok() && HeaderValue::from_str(value).is_ok()
+            })
+        };
+        match text.trim() {
+            "" => Ok(None),
+            text if text.split(',').all(is_field) => Ok(Some(Secret::new(text))),
+            _ => Err("must be name=value, separated by commas".to_owned()),
+        }
+    },
+};
+
+const SERVICE_NAME: Kind<String> = Kind { form: "text", parse: |text| Ok(text.to_owned()) };
+
+const SHARE: Kind<f64> = Kind {
+    form: "0 to 1",
+    parse: |text| {
+        let share = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
+        share.ok_or_else(|| "must be a number from 0 to 1".to_owned())
+    },
+};
+
 const ORIGIN: Kind<String> = Kind { form: "origins such as https://chat.example", parse: origin };
 
 /// Reads every setting. What the reader has seen is put into the result by the reader.
 pub(super) fn read(reader: &mut Reader<'_>) -> Config {
+    let (server, admin) = (server(reader), admin(reader));
+    let (upstream, limits) = (upstream(reader), limits(reader));
+    let (pool, storage) = (pool(reader), storage(reader));
     Config {
-        server: server(reader),
-        admin: admin(reader),
-        upstream: upstream(reader),
-        limits: limits(reader),
-        pool: pool(reader),
-        storage: storage(reader),
+        server,
+        admin,
+        upstream,
+        limits,
+        pool,
+        backups: backups(reader, &storage),
+        storage,
+        alerts: alerts(reader),
         logging: logging(reader),
         metrics: metrics(reader),
+        otlp: otlp(reader),
         settings: without_effect(reader),
         notices: Vec::new(),
+        origin: Origin::default(),
     }
 }
 
@@ -136,7 +181,8 @@ fn admin(reader: &mut Reader<'_>) -> Admin {
         &["ENCRYPTION_KEY", "MASTER_KEY"],
         &SIGNING_SECRET,
         "Encrypts the stored service keys. Unset, a random one is made in the data directory; set \
-         it if that directory is backed up to where others can read. It cannot be changed later.",
+         it if that directory is backed up to where others can read. `gemini-balance rotate-key` \
+         changes it.",
     );
     reader.choice(
         &["ALGORITHM"],
@@ -505,6 +551,160 @@ fn storage(reader: &mut Reader<'_>) -> Storage {
     }
 }
 
+fn backups(reader: &mut Reader<'_>, storage: &Storage) -> Backups {
+    reader.section("Backups");
+    let every_hours: u64 = reader.count(
+        &["BACKUP_EVERY_HOURS"],
+        0,
+        0..=8_760,
+        "Hours between two backups that are made by themselves; `0` makes none.",
+    );
+    let keep = reader.count(
+        &["BACKUP_KEEP"],
+        7,
+        1..=10_000,
+        "Such backups that are kept; older ones are removed.",
+    );
+    let dir = reader.optional_path(
+        &["BACKUP_DIR"],
+        "Directory they are made in, best on another disk. Unset, `backups` in the data directory.",
+    );
+    let passphrase = reader.secret(
+        &["BACKUP_PASSPHRASE"],
+        &PASSPHRASE,
+        "Seals backups, those of `gemini-balance backup` too; a sealed one holds everything that a \
+         restore needs. Unset, a backup is the database alone, and `secrets` must be kept with it.",
+    );
+    Backups {
+        every_ms: Some(every_hours * HOUR_MS).filter(|every_ms| *every_ms > 0),
+        keep,
+        dir: dir.unwrap_or_else(|| storage.data_dir.join("backups")),
+        passphrase,
+    }
+}
+
+fn alerts(reader: &mut Reader<'_>) -> Alerts {
+    reader.section("Alerts");
+    let webhook = webhook(reader);
+    let telegram = telegram(reader);
+    let mail = mail(reader);
+    Alerts {
+        webhook,
+        telegram,
+        mail,
+        keys_min: reader.count(
+            &["ALERT_KEYS_LEFT"],
+            2,
+            0..=100_000,
+            "Tells when fewer service keys than this could serve at once; `0` never.",
+        ),
+        errors_percent: reader.count(
+            &["ALERT_ERROR_PERCENT"],
+            50,
+            0..=100,
+            "Tells when at least this percentage of the requests of five minutes failed, of at least \
+             twenty; `0` never.",
+        ),
+        disk_percent: reader.count(
+            &["ALERT_DISK_PERCENT"],
+            10,
+            0..=99,
+            "Tells when less than this percentage of the data directory's disk is free; `0` never.",
+        ),
+        repeat_ms: reader.seconds(
+            &["ALERT_REPEAT_SECONDS"],
+            HOUR_MS,
+            60 * SECOND_MS..=30 * DAY_MS,
+            "The same is not told again within this time.",
+        ),
+        quiet: reader.optional(
+            &["ALERT_QUIET_HOURS"],
+            &QUIET_HOURS,
+            "Hours of the day in which nothing is told; what still holds is told behind them.",
+        ),
+        zone: reader.value(
+            &["ALERT_TIME_ZONE"],
+            Zone::utc(),
+            &ZONE,
+            "Time zone in which those hours are meant.",
+        ),
+    }
+}
+
+fn webhook(reader: &mut Reader<'_>) -> Option<Webhook> {
+    let url = reader.optional(
+        &["ALERT_WEBHOOK_URL"],
+        &HOOK_URL,
+        "Address that is told by `POST` when somebody must act. Only its host is ever shown.",
+    );
+    let form = reader.choice(
+        &["ALERT_WEBHOOK_FORMAT"],
+        HookForm::Json,
+        &[
+            ("json", HookForm::Json),
+            ("slack", HookForm::Slack),
+            ("discord", HookForm::Discord),
+            ("ntfy", HookForm::Ntfy),
+        ],
+        "Form of these messages.",
+    );
+    let token = reader.secret(
+        &["ALERT_WEBHOOK_TOKEN"],
+        &HEADER_SECRET,
+        "Sent with them as `Authorization: Bearer`.",
+    );
+    url.map(|url| Webhook { url, form, token })
+}
+
+fn telegram(reader: &mut Reader<'_>) -> Option<Telegram> {
+    let token = reader.secret(
+        &["ALERT_TELEGRAM_TOKEN"],
+        &HEADER_SECRET,
+        "Token of a Telegram bot that tells a chat.",
+    );
+    let chat = reader.optional(&["ALERT_TELEGRAM_CHAT"], &CHAT, "That chat: its number or @name.");
+    let api = reader.optional(
+        &["ALERT_TELEGRAM_API_URL"],
+        &HOOK_URL,
+        "Where Telegram's API is, if not at `https://api.telegram.org`.",
+    );
+    match (token, chat) {
+        (Some(token), Some(chat)) => {
+            let api = api.or_else(|| "https://api.telegram.org".parse::<HookUrl>().ok())?;
+            Some(Telegram { api, token, chat })
+        }
+        (Some(_), None) => {
+            reader.mistake("ALERT_TELEGRAM_CHAT", "is needed too, since the bot's token is set");
+            None
+        }
+        (None, Some(_)) => {
+            reader.mistake("ALERT_TELEGRAM_TOKEN", "is needed too, since the chat is set");
+            None
+        }
+        (None, None) => None,
+    }
+}
+
+fn mail(reader: &mut Reader<'_>) -> Option<Mail> {
+    let server = reader.optional(
+        &["ALERT_SMTP_URL"],
+        &MAIL_SERVER,
+        "Mail server that tells by mail. `smtp` begins in clear and goes on in TLS, without which \
+         nothing is sent but to this machine.",
+    );
+    let from = reader.optional(&["ALERT_MAIL_FROM"], &MAILBOX, "Sender of these mails.");
+    let to = reader.list(&["ALERT_MAIL_TO"], &MAILBOX, "Who gets them.");
+    let server = server?;
+    let Some(from) = from else {
+        reader.mistake("ALERT_MAIL_FROM", "is needed too, since ALERT_SMTP_URL is set");
+        return None;
+    };
+    if to.is_empty() {
+        reader.mistake("ALERT_MAIL_TO", "is needed too, since ALERT_SMTP_URL is set");
+    }
+    Some(Mail { server, from, to })
+}
+
 fn logging(reader: &mut Reader<'_>) -> Logging {
     reader.section("Logging");
     let level = reader.choice(
@@ -566,7 +766,55 @@ fn metrics(reader: &mut Reader<'_>) -> MetricsPage {
             false,
             "Serves `/metrics` on the gateway's own port too, to everybody who can reach it.",
         ),
+        overhead_header: reader.flag(
+            &["OVERHEAD_HEADER"],
+            true,
+            "Tells in `x-gateway-overhead-ms` how much of the time until an answer began was the \
+             gateway's own: all but the waits for the caller's body, a place, a key and the upstream.",
+        ),
     }
+}
+
+fn otlp(reader: &mut Reader<'_>) -> Option<Otlp> {
+    reader.section("OpenTelemetry");
+    let endpoint = reader.optional(
+        &["OTEL_EXPORTER_OTLP_ENDPOINT"],
+        &HOOK_URL,
+        "Collector that is sent traces and metrics by OTLP over HTTP, in its JSON form, such as \
+         `http://localhost:4318`. Unset, nothing is.",
+    );
+    let headers = reader.secret(
+        &["OTEL_EXPORTER_OTLP_HEADERS"],
+        &OTLP_HEADERS,
+        "Header fields that it wants, `name=value` separated by commas.",
+    );
+    let service_name = reader.value(
+        &["OTEL_SERVICE_NAME"],
+        "gemini-balance".to_owned(),
+        &SERVICE_NAME,
+        "What this gateway is called there.",
+    );
+    let sample = reader.value(
+        &["OTEL_TRACES_SAMPLER_ARG"],
+        1.0,
+        &SHARE,
+        "Share of the traces that begin here and are told; a caller's `traceparent` decides for its own.",
+    );
+    let interval_ms = reader.count(
+        &["OTEL_METRIC_EXPORT_INTERVAL"],
+        60_000,
+        100..=86_400_000,
+        "Time between two messages of metrics, in milliseconds.",
+    );
+    let headers = headers.as_ref().map_or_else(Vec::new, |text| header_fields(text.expose()));
+    endpoint.map(|endpoint| Otlp { endpoint, headers, service_name, sample, interval_ms })
+}
+
+/// `name=value` pairs; what is none was refused before.
+fn header_fields(text: &str) -> Vec<(String, Secret)> {
+    let pairs = text.split(',').filter_map(|pair| pair.split_once('='));
+    let decoded = |text: &str| percent_decode_str(text.trim()).decode_utf8_lossy().into_owned();
+    pairs.map(|(name, value)| (name.trim().to_lowercase(), Secret::new(decoded(value)))).collect()
 }
 
 /// Accepted so that an existing `.env` works; what the reader noted is filled in by it.

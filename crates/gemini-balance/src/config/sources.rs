@@ -1,12 +1,13 @@
-//! The three places where a setting may be written, read whole before any setting is looked up.
+//! The four places where a setting may be written, read whole before any setting is looked up.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use toml::{Table, Value};
 
-use crate::config::{ConfigError, Source};
+use crate::config::live::LIVE;
+use crate::config::{ConfigError, Source, stored};
 
 pub(super) const DOT_ENV: &str = ".env";
 pub(super) const TOML_FILE: &str = "gemini-balance.toml";
@@ -23,11 +24,12 @@ pub(super) struct Written<'a> {
 }
 
 /// What was written where.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Sources {
     environment: Values,
     dot_env: Values,
     file: Values,
+    stored: Values,
 }
 
 impl Sources {
@@ -52,7 +54,39 @@ impl Sources {
         Self {
             environment: upper_case(env),
             dot_env: read_dot_env(dot_env, mistakes),
-            file: read_toml(file, mistakes),
+            file: read_toml(file, Source::File, mistakes),
+            stored: Values::new(),
+        }
+    }
+
+    /// Reads the file in the data directory, of which the other places say where it is; or takes this
+    /// text for it. Only what may change at run time may stand there.
+    pub(super) fn read_stored(
+        &mut self,
+        dir: &Path,
+        text: Option<&str>,
+        mistakes: &mut Vec<ConfigError>,
+    ) {
+        let text = match text {
+            Some(text) => text.to_owned(),
+            None => read(&self.data_dir(dir).join(stored::FILE), Source::Stored, mistakes),
+        };
+        self.stored = read_toml(&text, Source::Stored, mistakes);
+        for name in self.stored.keys().filter(|name| !LIVE.contains(&name.as_str())) {
+            let problem = "cannot be changed while the gateway runs; set it elsewhere".to_owned();
+            mistakes.push(mistake(&name.to_lowercase(), Source::Stored, problem));
+        }
+    }
+
+    /// The data directory, as the settings will have it.
+    fn data_dir(&self, dir: &Path) -> PathBuf {
+        let written = |name| self.find(&[name]).filter(|written| !written.text.trim().is_empty());
+        if let Some(written) = written("DATA_DIR") {
+            return dir.join(written.text.trim());
+        }
+        match written("SQLITE_DB").map(|written| dir.join(written.text.trim())) {
+            Some(database) => database.parent().map(Into::into).unwrap_or_default(),
+            None => dir.join("data"),
         }
     }
 
@@ -63,6 +97,7 @@ impl Sources {
             (&self.environment, Source::Environment),
             (&self.dot_env, Source::DotEnv),
             (&self.file, Source::File),
+            (&self.stored, Source::Stored),
         ];
         let written = || {
             places.into_iter().flat_map(move |(values, source)| {
@@ -124,9 +159,9 @@ fn read_dot_env(text: &str, mistakes: &mut Vec<ConfigError>) -> Values {
     upper_case(variables.into_iter())
 }
 
-fn read_toml(text: &str, mistakes: &mut Vec<ConfigError>) -> Values {
+fn read_toml(text: &str, source: Source, mistakes: &mut Vec<ConfigError>) -> Values {
     let table = text.parse::<Table>().unwrap_or_else(|error| {
-        mistakes.push(mistake(TOML_FILE, Source::File, error.message().to_owned()));
+        mistakes.push(mistake(&source.to_string(), source, error.message().to_owned()));
         Table::new()
     });
     let mut values = Values::new();
@@ -137,7 +172,7 @@ fn read_toml(text: &str, mistakes: &mut Vec<ConfigError>) -> Values {
             }
             None => {
                 let problem = "must be a text, a number, true, false or a list of texts".to_owned();
-                mistakes.push(mistake(&name, Source::File, problem));
+                mistakes.push(mistake(&name, source, problem));
             }
         }
     }
@@ -165,8 +200,8 @@ fn read(path: &Path, source: Source, mistakes: &mut Vec<ConfigError>) -> String 
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         Err(error) => {
-            let name = if source == Source::DotEnv { DOT_ENV } else { TOML_FILE };
-            mistakes.push(mistake(name, source, format!("cannot be read: {error}")));
+            let name = source.to_string();
+            mistakes.push(mistake(&name, source, format!("cannot be read: {error}")));
             String::new()
         }
     }

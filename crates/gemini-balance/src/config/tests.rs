@@ -31,6 +31,22 @@ fn nothing_needs_to_be_set() {
 }
 
 #[test]
+fn what_is_written_can_be_written_into_an_env_file_and_means_the_same() {
+    let dir = TempDir::new().unwrap();
+    let settings =
+        [("PASSWORD", r#"it's "quoted" $HOME \n"#), ("PORT", "1234"), ("CORS_ORIGINS", "")];
+    let config = load(&dir, &settings).unwrap();
+    let other = TempDir::new().unwrap();
+    fs::write(other.path().join(".env"), config.as_env().expose()).unwrap();
+
+    let again = load(&other, &[]).unwrap();
+
+    assert_eq!(again.admin.password, config.admin.password);
+    assert_eq!(again.server.listen, config.server.listen);
+    assert_eq!(config.as_env().expose().lines().count(), 2);
+}
+
+#[test]
 fn an_env_file_of_the_python_version_works_as_it_is() {
     let dir = TempDir::new().unwrap();
     fs::write(

@@ -68,6 +68,12 @@ impl Histogram {
             .collect()
     }
 
+    /// The upper bounds, and the number of values in each bucket, the last for what exceeds them all.
+    pub(super) fn parts(&self) -> (Vec<f64>, Vec<u64>) {
+        let bounds = self.buckets.bounds.iter().map(|bound| self.buckets.shown(*bound)).collect();
+        (bounds, self.counts.iter().map(|count| count.load(Ordering::Relaxed)).collect())
+    }
+
     pub(super) fn sum(&self) -> f64 {
         self.buckets.shown(self.sum.load(Ordering::Relaxed))
     }

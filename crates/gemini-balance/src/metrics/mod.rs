@@ -18,6 +18,7 @@ use self::page::Page;
 mod family;
 mod histogram;
 mod models;
+pub mod otlp;
 mod page;
 
 /// Boundaries that the conventions give for `gen_ai.client.operation.*`.
@@ -37,6 +38,10 @@ const WAIT_SECONDS: Buckets = Buckets::microseconds(&[
     30_000_000, 60_000_000,
 ]);
 
+const OVERHEAD_SECONDS: Buckets = Buckets::microseconds(&[
+    50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 1_000_000,
+]);
+
 /// What a request asks for, in the words of the conventions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
@@ -53,7 +58,9 @@ pub enum Operation {
 }
 
 impl Operation {
-    fn label(self) -> &'static str {
+    /// Its name in the conventions.
+    #[must_use]
+    pub fn label(self) -> &'static str {
         match self {
             Self::Chat => "chat",
             Self::GenerateContent => "generate_content",
@@ -74,7 +81,9 @@ pub enum Provider {
 }
 
 impl Provider {
-    fn label(self) -> &'static str {
+    /// Its name in the conventions.
+    #[must_use]
+    pub fn label(self) -> &'static str {
         match self {
             Self::Gemini => "gcp.gemini",
             Self::OpenAi => "openai",
@@ -130,6 +139,19 @@ pub struct Gauges {
     pub leases_reclaimed: u64,
     /// Milliseconds since the start.
     pub uptime_ms: u64,
+    /// When the newest scheduled backup was made, in ms since the epoch, if there is one.
+    pub backup_ms: Option<i64>,
+    /// Spans that no collector took, if there is one.
+    pub spans_dropped: Option<u64>,
+}
+
+/// Exchanges that ended since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// All of them.
+    pub requests: u64,
+    /// Those that ended with a status of 500 or above.
+    pub failures: u64,
 }
 
 /// All counters and histograms of this process.
@@ -143,6 +165,7 @@ pub struct Metrics {
     panics: AtomicU64,
     place_wait: Histogram,
     key_wait: Histogram,
+    overhead: Histogram,
     duration: Family<Call, Histogram>,
     first_chunk: Family<Call, Histogram>,
     tokens: Family<(Call, &'static str), Histogram>,
@@ -162,11 +185,25 @@ impl Metrics {
             panics: AtomicU64::new(0),
             place_wait: Histogram::new(WAIT_SECONDS),
             key_wait: Histogram::new(WAIT_SECONDS),
+            overhead: Histogram::new(OVERHEAD_SECONDS),
             duration: Family::new(|| Histogram::new(OPERATION_SECONDS)),
             first_chunk: Family::new(|| Histogram::new(OPERATION_SECONDS)),
             tokens: Family::new(|| Histogram::new(TOKENS)),
             runtimes: Mutex::default(),
         }
+    }
+
+    /// All exchanges that ended, and those of them that failed by our fault or the upstream's.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        self.requests.each(|(_, _, status), count| {
+            totals.requests += load(count);
+            if *status == "5xx" {
+                totals.failures += load(count);
+            }
+        });
+        totals
     }
 
     /// Counts the tasks of one more runtime.
@@ -234,6 +271,11 @@ impl Metrics {
         self.key_wait.observe_duration(wait);
     }
 
+    /// So much of the time until an answer began was our own.
+    pub fn overhead(&self, took: Duration) {
+        self.overhead.observe_duration(took);
+    }
+
     /// A panic was caught and ended one request.
     pub fn panic_caught(&self) {
         increment(&self.panics);
@@ -280,6 +322,12 @@ impl Metrics {
         page.histogram(&[], &self.place_wait);
         page.metric("gemini_balance_key_wait_seconds", "histogram", "Waits for a service key.");
         page.histogram(&[], &self.key_wait);
+        page.metric(
+            "gemini_balance_overhead_seconds",
+            "histogram",
+            "The gateway's own part of the time until answers began.",
+        );
+        page.histogram(&[], &self.overhead);
     }
 
     fn render_calls(&self, page: &mut Page) {
@@ -370,6 +418,18 @@ fn render_gauges(page: &mut Page, gauges: &Gauges) {
     ] {
         page.metric(&format!("gemini_balance_{name}"), kind, help);
         page.sample(&[], value);
+    }
+    page.metric(
+        "gemini_balance_backup_last_success_timestamp_seconds",
+        "gauge",
+        "When the newest scheduled backup was made.",
+    );
+    if let Some(backup_ms) = gauges.backup_ms {
+        page.sample(&[], backup_ms / 1_000);
+    }
+    page.metric("gemini_balance_otlp_spans_dropped_total", "counter", "Spans that were lost.");
+    if let Some(dropped) = gauges.spans_dropped {
+        page.sample(&[], dropped);
     }
     page.metric("gemini_balance_build_info", "gauge", "Version of the program.");
     page.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);

@@ -73,6 +73,15 @@ impl KeyPool {
         })
     }
 
+    /// Other rules for everything that happens from here on.
+    pub fn set_policy(&self, policy: Policy) {
+        let mut state = self.state.lock();
+        state.lease_idle_ms_max = policy.lease_idle_ms_max;
+        state.pool.set_policy(policy);
+        drop(state);
+        self.keeper.notify_one();
+    }
+
     /// The current moment on the pool's line of time.
     pub fn now(&self) -> Time {
         self.time_of_monotonic(self.clock.monotonic_ms())

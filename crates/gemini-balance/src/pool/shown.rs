@@ -1,5 +1,6 @@
 //! What people and metrics see of the pool.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use keypool::{Counts, KeyId, KeyView, Kin, Time, Trouble};
@@ -45,6 +46,16 @@ impl KeyPool {
             }));
         }
         views
+    }
+
+    /// The names of the keys that the upstream has locked or does not know. Looks at all keys.
+    pub fn lost(&self) -> BTreeSet<String> {
+        let is_lost = |word: &str| ["suspended", "invalid"].contains(&word);
+        let views = self.views().into_iter();
+        views
+            .filter(|(_, view)| is_lost(view.word()))
+            .map(|(key, _)| key.identifier.clone())
+            .collect()
     }
 
     /// How many keys are in which state.

@@ -81,6 +81,7 @@ pub(super) async fn prepare(
     target: &Target,
 ) -> Result<Call, ProxyError> {
     let admission_began_ms = app.clock.monotonic_ms();
+    let admission_began_us = app.clock.monotonic_us();
     exchange.hold_permit(app.admission.admit().await?);
     let waited_ms = app.clock.monotonic_ms().saturating_sub(admission_began_ms);
     app.metrics.waited_for_place(Duration::from_millis(waited_ms));
@@ -89,6 +90,8 @@ pub(super) async fn prepare(
         idle: Duration::from_millis(app.config.limits.body_idle_timeout_ms),
     };
     let (body, reservation) = read_body(head, body, limits, &app.body_budget).await?;
+    // For a place and for the caller's body.
+    exchange.waited_since(admission_began_us);
     exchange.note_body(body.len() as u64);
 
     let user = exchange.user();
@@ -107,6 +110,8 @@ pub(super) async fn prepare(
         suffixes: suffixes.filter(|_| Suffixes::concern(target.op)).map(|it| (it, target.dialect)),
         model_prefix: told.model_prefix(app, target),
     };
+    let mut headers = headers::to_upstream_for(head, target);
+    exchange.tell_trace(&mut headers);
     Ok(Call {
         request_id: exchange.request_id(),
         begins: Begins::of(app, head, origin, target, user),
@@ -119,7 +124,7 @@ pub(super) async fn prepare(
         outgoing: Outgoing {
             method: head.method.clone(),
             path_and_query: path_and_query(&target.path, query),
-            headers: headers::to_upstream_for(head, target),
+            headers,
             body: rewritten(body, &rewrite)?,
         },
         _reservation: Some(reservation),
@@ -178,6 +183,7 @@ impl Call {
         let has_token = pinned.is_some();
         let mut headers = headers::to_upstream(&head.headers);
         headers.extend(fields.clone());
+        exchange.tell_trace(&mut headers);
         Self {
             user: exchange.user(),
             touched: Use::None,

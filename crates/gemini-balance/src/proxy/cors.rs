@@ -14,8 +14,8 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 /// What a page may read of an answer besides its body.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "x-request-id, retry-after, x-should-retry, x-goog-upload-url, x-goog-upload-status, \
-     x-goog-upload-size-received, x-goog-upload-chunk-granularity",
+    "x-request-id, x-gateway-overhead-ms, retry-after, x-should-retry, x-goog-upload-url, \
+     x-goog-upload-status, x-goog-upload-size-received, x-goog-upload-chunk-granularity",
 );
 /// How long a browser may remember a permission, in seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("3600");

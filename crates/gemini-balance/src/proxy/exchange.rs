@@ -10,14 +10,15 @@ use std::time::Duration;
 
 use dialect::path::Target;
 use dialect::{Dialect, Op, Usage};
-use http::HeaderMap;
 use http::header::USER_AGENT;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use keypool::Verdict;
 
 use crate::admission::Permit;
 use crate::app::App;
 use crate::log_row::{LogRow, Tokens};
 use crate::metrics::{Ended, Operation, Provider};
+use crate::otlp::{Span, TraceContext};
 use crate::pool::{Lease, ServiceKey};
 use crate::proxy::error::ProxyError;
 use crate::random::RequestId;
@@ -25,6 +26,10 @@ use crate::user_keys::UserKey;
 
 /// The status of a request whose caller left before its end (as nginx has it).
 const STATUS_CALLER_LEFT: u16 = 499;
+/// How much of the time until an answer began was our own, in ms.
+const OVERHEAD: HeaderName = HeaderName::from_static("x-gateway-overhead-ms");
+/// Which trace a request belongs to.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// The error kind of such a request.
 const CALLER_LEFT: &str = "client_closed";
 
@@ -51,6 +56,10 @@ pub(super) struct Exchange {
     app: Arc<App>,
     subject: Subject,
     began_ms: u64,
+    /// What of the time until the answer began was our own.
+    overhead: Overhead,
+    /// Its place in a trace, if traces are told.
+    trace: Option<TraceContext>,
     permit: Option<Permit>,
     bytes_in: u64,
     /// Of a Live session.
@@ -61,6 +70,14 @@ pub(super) struct Exchange {
     last: Option<LogRow>,
     last_key: Option<Arc<ServiceKey>>,
     is_ended: bool,
+}
+
+/// Our own part of the time until an answer begins: all of it, less the waits for others.
+#[derive(Clone, Copy, Debug)]
+struct Overhead {
+    began_us: u64,
+    /// Waits for the caller's body, for a place, for a key, for the upstream.
+    waited_us: u64,
 }
 
 /// The attempt under way.
@@ -116,12 +133,15 @@ impl Exchange {
     /// Begins an exchange: from here on it ends exactly once.
     pub(super) fn begin(app: Arc<App>, subject: Subject) -> Self {
         let began_ms = app.clock.monotonic_ms();
+        let overhead = Overhead { began_us: app.clock.monotonic_us(), waited_us: 0 };
         app.metrics.request_started();
         app.pool.count_request();
         Self {
             app,
             subject,
             began_ms,
+            overhead,
+            trace: None,
             permit: None,
             bytes_in: 0,
             frames: None,
@@ -156,6 +176,41 @@ impl Exchange {
     /// When the exchange began, on the monotonic clock.
     pub(super) fn began_ms(&self) -> u64 {
         self.began_ms
+    }
+
+    /// Finds its place in the trace that the caller's header fields name, if traces are told.
+    pub(super) fn join_trace(&mut self, headers: &HeaderMap) {
+        let unique = self.subject.request_id.0;
+        self.trace = self.app.otlp.as_ref().map(|otlp| otlp.trace(headers, unique));
+    }
+
+    /// Tells the upstream that place.
+    pub(super) fn tell_trace(&self, headers: &mut HeaderMap) {
+        if let Some(place) = self.trace.and_then(|trace| trace.header()) {
+            headers.insert(TRACEPARENT, place);
+        }
+    }
+
+    /// Notes that since a moment on the monotonic clock, in microseconds, others were waited for.
+    pub(super) fn waited_since(&mut self, since_us: u64) {
+        let waited_us = self.app.clock.monotonic_us().saturating_sub(since_us);
+        self.overhead.waited_us = self.overhead.waited_us.saturating_add(waited_us);
+    }
+
+    /// Counts how much of the time until the answer begins, which is now, was our own, and tells it in
+    /// the answer if that is wanted.
+    pub(super) fn tell_overhead(&self, headers: &mut HeaderMap) {
+        let Overhead { began_us, waited_us } = self.overhead;
+        let all_us = self.app.clock.monotonic_us().saturating_sub(began_us);
+        let took_us = all_us.saturating_sub(waited_us);
+        self.app.metrics.overhead(Duration::from_micros(took_us));
+        if !self.app.config.metrics.overhead_header {
+            return;
+        }
+        let text = format!("{}.{:03}", took_us / 1_000, took_us % 1_000);
+        if let Ok(value) = HeaderValue::try_from(text) {
+            headers.insert(OVERHEAD, value);
+        }
     }
 
     /// Keeps a place among the concurrent requests until the last byte.
@@ -299,6 +354,33 @@ impl Exchange {
         });
     }
 
+    /// Tells the exchange as a span, if traces are told.
+    fn record_span(
+        &self,
+        row: &LogRow,
+        status: u16,
+        error: Option<&'static str>,
+        duration_ms: u64,
+    ) {
+        let (Some(otlp), Some(trace)) = (&self.app.otlp, self.trace) else { return };
+        let LogRow { tokens, .. } = row;
+        otlp.record(Span {
+            trace,
+            operation: operation(self.subject.op).label(),
+            provider: Provider::Gemini.label(),
+            model: row.model.clone(),
+            is_stream: row.is_stream,
+            request_id: self.subject.request_id.to_string(),
+            attempts: self.attempts,
+            status,
+            error,
+            ended_ms: self.app.clock.wall_ms(),
+            duration_ms,
+            first_chunk_ms: row.first_byte_ms.filter(|_| row.is_stream),
+            tokens: [tokens.prompt, tokens.completion, tokens.cached, tokens.thinking],
+        });
+    }
+
     /// The row of an attempt.
     fn row(&self, current: &Current, ending: &Ending<'_>) -> LogRow {
         let now_ms = self.app.clock.monotonic_ms();
@@ -359,6 +441,7 @@ impl Exchange {
         let duration_ms = now_ms.saturating_sub(self.began_ms);
         let row = row.unwrap_or_else(|| self.row_without_key(status, error));
         self.count(&row, status, error, duration_ms);
+        self.record_span(&row, status, error, duration_ms);
         tracing::info!(
             request_id = self.subject.request_id.hex().as_str(),
             user = &*self.subject.caller.name,

@@ -126,6 +126,7 @@ async fn proxied(
         Ok(Admitted { target, caller, ticket, guest }) => {
             let subject = Subject::of(request_id, caller, &target, &head.headers);
             let mut exchange = Exchange::begin(Arc::clone(app), subject);
+            exchange.join_trace(&head.headers);
             if let Some(ticket) = ticket {
                 let upload = (ticket, &target);
                 return Box::pin(upload::forward(worker, exchange, head, body, upload)).await;

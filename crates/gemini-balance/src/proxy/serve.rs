@@ -103,6 +103,7 @@ pub(super) async fn serve(worker: Arc<Worker>, mut exchange: Exchange, call: Cal
     loop {
         let left = time_left(&worker, &exchange);
         let search_began_ms = app.clock.monotonic_ms();
+        let search_began_us = app.clock.monotonic_us();
         let searching = find_lease(&worker, &call, &tried, left);
         let lease = tokio::select! {
             biased;
@@ -111,12 +112,17 @@ pub(super) async fn serve(worker: Arc<Worker>, mut exchange: Exchange, call: Cal
         };
         let searched_ms = app.clock.monotonic_ms().saturating_sub(search_began_ms);
         app.metrics.waited_for_key(Duration::from_millis(searched_ms));
+        // Found at once, it is work of ours; otherwise it was a wait.
+        if 0 < searched_ms {
+            exchange.waited_since(search_began_us);
+        }
         let lease = match lease {
             Ok(lease) => lease,
             Err(error) => return Served::Refused(tried.give_up(&mut exchange, error)),
         };
         let key = exchange.begin_attempt(lease);
         let limit = time_left(&worker, &exchange);
+        let sent_us = app.clock.monotonic_us();
         let outcome = tokio::select! {
             biased;
             outcome = attempt(&worker, &call, &key, limit) => outcome,
@@ -124,12 +130,13 @@ pub(super) async fn serve(worker: Arc<Worker>, mut exchange: Exchange, call: Cal
                 return Served::cut_off(exchange, ProxyError::Draining);
             }
         };
+        exchange.waited_since(sent_us);
         let outcome = match outcome {
             Outcome::Accepted(accepted) => return deliver(&worker, exchange, &call, *accepted),
             failed @ (Outcome::Refused(_) | Outcome::Fault(_)) => failed,
         };
         if let Some(failed) = tried.fail(&worker, &mut exchange, &call, outcome).await {
-            return failed.pass_on(exchange);
+            return failed.with_overhead(&exchange).pass_on(exchange);
         }
     }
 }
@@ -222,6 +229,7 @@ fn deliver(worker: &Worker, exchange: Exchange, call: &Call, accepted: Accepted)
     if matches!(accepted.shape, Some(Shape::Sse | Shape::JsonArray)) {
         head.headers.remove(CONTENT_LENGTH);
     }
+    exchange.tell_overhead(&mut head.headers);
     let relay = Relay::new(app, exchange, accepted, Looks { filter, note });
     Served::Accepted { head, relay: Box::new(relay) }
 }
@@ -360,7 +368,9 @@ impl Tried {
                 }
                 self.under_fault.push(key.id);
                 self.remember(failed);
+                let pause_began_us = app.clock.monotonic_us();
                 tokio::time::sleep(BACK_OFF * (1 << self.faults.min(8)) / 2).await;
+                exchange.waited_since(pause_began_us);
             }
         }
         None
@@ -390,6 +400,14 @@ impl Failed {
 
     fn of_fault(fault: Fault) -> Self {
         Self { answer: Answer::Own(fault.error()), code: fault.code(), is_telling: true }
+    }
+
+    /// The same, telling how much of the time until now was our own.
+    fn with_overhead(mut self, exchange: &Exchange) -> Self {
+        if let Answer::Upstream { headers, .. } = &mut self.answer {
+            exchange.tell_overhead(headers);
+        }
+        self
     }
 
     fn pass_on(self, mut exchange: Exchange) -> Served {

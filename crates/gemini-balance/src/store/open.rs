@@ -32,7 +32,7 @@ const PRECIOUS_TABLES: [&str; 4] = ["meta", "admin", "user_keys", "service_keys"
 const OPEN_WAIT: Duration = Duration::from_secs(5);
 
 /// The name under which the proof of the master key is kept.
-const PROOF: &str = "vault_check_value";
+pub const PROOF: &str = "vault_check_value";
 
 /// Where the database lies and where its backups go.
 #[derive(Debug, Clone)]
@@ -60,8 +60,7 @@ pub(super) fn open(options: &OpenOptions) -> Result<Opened, OpenError> {
     check_engine()?;
     let lock = lock(path)?;
     if exists(path)? {
-        check_header(options)?;
-        check_contents(options)?;
+        check(options)?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o600))
             .map_err(|source| files(path, source))?;
     } else {
@@ -132,7 +131,8 @@ fn check_engine() -> Result<(), OpenError> {
     Err(OpenError::EngineTooOld { found: rusqlite::version().to_owned(), needed })
 }
 
-fn lock(path: &Path) -> Result<File, OpenError> {
+/// Keeps other processes out of the database at `path` for as long as the file lives.
+pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
     let directory = directory(path);
     create_private_directory(directory).map_err(|source| files(directory, source))?;
     let lock_path = beside(path, ".lock");
@@ -150,15 +150,24 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-fn directory(path: &Path) -> &Path {
+/// The directory in which `path` lies.
+pub(super) fn directory(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     }
 }
 
-fn exists(path: &Path) -> Result<bool, OpenError> {
+/// Whether there is a database.
+pub(super) fn exists(path: &Path) -> Result<bool, OpenError> {
     path.try_exists().map_err(|source| files(path, source))
+}
+
+/// Whether this file is a sound database of this program that belongs to the master key, of a version
+/// that we know. Nothing of it changes.
+pub(super) fn check(options: &OpenOptions) -> Result<(), OpenError> {
+    check_header(options)?;
+    check_contents(options)
 }
 
 /// Looks at the first bytes of the file, so that a foreign or newer one is refused without the engine touching it.
@@ -307,7 +316,8 @@ fn create(path: &Path) -> Result<(), OpenError> {
         .map_err(|source| files(path, source))
 }
 
-fn remove_companions(path: &Path) -> Result<(), OpenError> {
+/// Removes what the engine keeps beside a database.
+pub(super) fn remove_companions(path: &Path) -> Result<(), OpenError> {
     for suffix in COMPANIONS {
         match fs::remove_file(beside(path, suffix)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -354,10 +364,12 @@ fn corrupt(options: &OpenOptions, detail: String) -> OpenError {
     OpenError::Corrupt { path: options.path.clone(), detail, backup }
 }
 
-fn files(path: &Path, source: io::Error) -> OpenError {
+/// What the file system has refused.
+pub(super) fn files(path: &Path, source: io::Error) -> OpenError {
     OpenError::Files { path: path.to_owned(), source }
 }
 
-fn engine(path: &Path, source: StoreError) -> OpenError {
+/// What the engine has refused.
+pub(super) fn engine(path: &Path, source: StoreError) -> OpenError {
     OpenError::Engine { path: path.to_owned(), source }
 }

@@ -30,7 +30,7 @@ use crate::upstream::resolve::Resolver;
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// A connection to an upstream, in clear or in TLS.
-pub(super) type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
+pub type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 /// The error an underlying connector reports.
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -94,8 +94,16 @@ impl Dialer {
         }
         let name = ServerName::try_from(endpoint.base().host.clone())
             .map_err(|error| ConnectError::Tls(std::io::Error::other(error)))?;
-        let stream = self.tls.connect(name, stream).await.map_err(ConnectError::Tls)?;
-        Ok(Either::Right(Box::new(stream)))
+        Ok(Either::Right(Box::new(self.secure(name, stream).await?)))
+    }
+
+    /// The TLS handshake on a connection in clear.
+    pub(super) async fn secure(
+        &self,
+        name: ServerName<'static>,
+        stream: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, ConnectError> {
+        self.tls.connect(name, stream).await.map_err(ConnectError::Tls)
     }
 
     async fn tcp(&self, endpoint: &Endpoint) -> Result<TcpStream, ConnectError> {

@@ -1,10 +1,13 @@
 //! The keys that guard the data directory, and the sealing of service keys under them.
 //!
 //! Two secrets are the root of everything: the master key and the token secret. Each comes from
-//! the configuration or from the file `secrets` in the data directory, made at the first start and
-//! never changed afterwards. Every use has a key of its own, derived by a label, so that nothing
-//! learned in one use helps in another. The database keeps [`Vault::check_value`]: a start with
-//! another master key is noticed before anything is read or written.
+//! the configuration or from the file `secrets` in the data directory, made at the first start. Every
+//! use has a key of its own, derived by a label, so that nothing learned in one use helps in another.
+//! The database keeps [`Vault::check_value`]: a start with another master key is noticed before
+//! anything is read or written.
+//!
+//! The master key can be changed ([`Vault::successor`]). What is sealed is sealed anew; of user keys
+//! there are only hashes, so the key of that hash outlives its master key, sealed under the next.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -21,11 +24,14 @@ use crate::random::{self, RandomError};
 use crate::secret::Secret;
 use crate::vault::secrets_file::SecretsFile;
 
+pub mod sealed_file;
 mod secrets_file;
 
 /// The first byte of everything sealed, so that the method can change one day.
 const VERSION: u8 = 1;
 const NONCE_BYTES: usize = 24;
+/// What the key of the user keys' hash is sealed for.
+const USER_KEY_HASH: &[u8] = b"key of the user key hash";
 
 /// The root secrets that the configuration may give; what is absent comes from the file.
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,9 +76,124 @@ pub enum VaultError {
     Sealed,
 }
 
+/// Both root secrets as they lie in the file.
+pub struct RootSecrets(SecretsFile);
+
+impl RootSecrets {
+    /// Those in the data directory; none if there is no file.
+    ///
+    /// # Errors
+    ///
+    /// When the file is damaged or out of reach.
+    pub fn of(data_dir: &Path) -> Result<Option<Self>, VaultError> {
+        Ok(SecretsFile::current(data_dir)?.map(Self))
+    }
+
+    /// Those in the text of such a file.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        SecretsFile::parse(text).map(Self)
+    }
+
+    /// The text of such a file.
+    #[must_use]
+    pub fn text(&self) -> Zeroizing<String> {
+        self.0.text()
+    }
+
+    /// The same token secret with another master key.
+    #[must_use]
+    pub fn with_master(&self, master: &MasterKey) -> Self {
+        Self(SecretsFile { master: master.0.clone(), token: self.0.token.clone() })
+    }
+
+    /// The master key among them.
+    #[must_use]
+    pub fn master(&self) -> MasterKey {
+        MasterKey(self.0.master.clone())
+    }
+
+    /// Writes them to the data directory, where they wait for the database to belong to them.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be written; then nothing has changed.
+    pub fn await_turn(&self, data_dir: &Path) -> Result<(), VaultError> {
+        self.0.await_turn(data_dir)
+    }
+
+    /// Writes them to the data directory at once, where there is no database yet that belongs to others.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be written; then nothing has changed.
+    pub fn put(&self, data_dir: &Path) -> Result<(), VaultError> {
+        self.0.await_turn(data_dir)?;
+        SecretsFile::take_turn(data_dir)
+    }
+
+    /// Whether secrets wait in this directory.
+    #[must_use]
+    pub fn are_waiting(data_dir: &Path) -> bool {
+        !matches!(SecretsFile::next(data_dir), Ok(None))
+    }
+
+    /// Ends the waiting: the secrets take their place if the database, which keeps `check_value`,
+    /// belongs to them; otherwise they are given up.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be read or moved; then both files are as they were.
+    pub fn settle(data_dir: &Path, check_value: Option<[u8; 32]>) -> Result<(), VaultError> {
+        let Some(next) = SecretsFile::next(data_dir)? else {
+            return Ok(());
+        };
+        if check_value == Some(Self(next).master().check_value()) {
+            SecretsFile::take_turn(data_dir)
+        } else {
+            SecretsFile::give_up_turn(data_dir)
+        }
+    }
+}
+
+/// A master key by itself.
+pub struct MasterKey(Zeroizing<[u8; 32]>);
+
+impl MasterKey {
+    /// A random one.
+    ///
+    /// # Errors
+    ///
+    /// When there are no random bytes.
+    pub fn random() -> Result<Self, VaultError> {
+        Ok(Self(Zeroizing::new(random::random_bytes()?)))
+    }
+
+    /// The one that a configured text stands for.
+    #[must_use]
+    pub fn of(configured: &Secret) -> Self {
+        Self(digested(configured))
+    }
+
+    /// Stands for it in the database.
+    #[must_use]
+    pub fn check_value(&self) -> [u8; 32] {
+        KeyedHash::new(&self.0).of(b"check value")
+    }
+}
+
+/// A vault under another master key, and what has to be kept for it.
+pub struct Successor {
+    /// The vault.
+    pub vault: Vault,
+    /// The key of the user keys' hash, sealed by it: see [`Vault::with_user_key_hash`].
+    pub user_key_hash: Vec<u8>,
+}
+
 /// Seals, opens and hashes under keys derived from the root secrets.
 pub struct Vault {
     cipher: XChaCha20Poly1305,
+    user_key_hash: Zeroizing<[u8; 32]>,
     user_keys: KeyedHash,
     service_keys: KeyedHash,
     token_key: Zeroizing<[u8; 32]>,
@@ -113,14 +234,42 @@ impl Vault {
     }
 
     fn derived(master: &[u8; 32], token: &[u8; 32]) -> Self {
+        let check_value = MasterKey(Zeroizing::new(*master)).check_value();
         let master = KeyedHash::new(master);
+        let user_key_hash = Zeroizing::new(master.of(b"user key hash"));
         Self {
             cipher: XChaCha20Poly1305::new(&master.of(b"service key sealing").into()),
-            user_keys: KeyedHash::new(&master.of(b"user key hash")),
+            user_keys: KeyedHash::new(&user_key_hash),
+            user_key_hash,
             service_keys: KeyedHash::new(&master.of(b"service key fingerprint")),
             token_key: Zeroizing::new(KeyedHash::new(token).of(b"session token signing")),
-            check_value: master.of(b"check value"),
+            check_value,
         }
+    }
+
+    /// This vault under another master key. It knows the user keys that this one knows; what this
+    /// one has sealed it does not open.
+    ///
+    /// # Errors
+    ///
+    /// When there are no random bytes for the nonce.
+    pub fn successor(&self, master: &MasterKey) -> Result<Successor, VaultError> {
+        let mut vault = Self::derived(&master.0, &[0; 32]);
+        vault.token_key.clone_from(&self.token_key);
+        let key = Secret::new(secrets_file::hex(*self.user_key_hash).as_str());
+        let user_key_hash = vault.seal(USER_KEY_HASH, &key)?;
+        Ok(Successor { vault: vault.with_user_key_hash(&user_key_hash)?, user_key_hash })
+    }
+
+    /// This vault with the key of the user keys' hash that an earlier master key has left.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::Sealed`] when it does not open.
+    pub fn with_user_key_hash(self, sealed: &[u8]) -> Result<Self, VaultError> {
+        let key = self.unseal(USER_KEY_HASH, sealed)?;
+        let user_key_hash = secrets_file::unhex(key.expose()).ok_or(VaultError::Sealed)?;
+        Ok(Self { user_keys: KeyedHash::new(&user_key_hash), user_key_hash, ..self })
     }
 
     /// Encrypts a secret for storage. `context` names the purpose and the row it belongs to: the
@@ -271,6 +420,47 @@ mod tests {
         Vault::open(dir.path(), given, WhenAbsent::Refuse).unwrap();
 
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_successor_knows_the_user_keys_and_opens_only_its_own() {
+        let dir = TempDir::new().unwrap();
+        let vault = open(&dir);
+        let sealed = vault.seal(b"row", &Secret::new("key")).unwrap();
+
+        let first = vault.successor(&MasterKey::random().unwrap()).unwrap();
+        let second = first.vault.successor(&MasterKey::random().unwrap()).unwrap();
+
+        for successor in [&first.vault, &second.vault] {
+            assert_eq!(successor.hash_user_key("x"), vault.hash_user_key("x"));
+            assert_eq!(successor.token_key(), vault.token_key());
+            assert_ne!(successor.check_value(), vault.check_value());
+            assert!(successor.unseal(b"row", &sealed).is_err());
+        }
+        assert!(first.vault.with_user_key_hash(&second.user_key_hash).is_err());
+    }
+
+    #[test]
+    fn secrets_that_wait_take_their_place_only_if_the_database_belongs_to_them() {
+        let dir = TempDir::new().unwrap();
+        let before = open(&dir).check_value();
+        let next = || {
+            let secrets = RootSecrets::of(dir.path()).unwrap().unwrap();
+            let master = MasterKey::random().unwrap();
+            secrets.with_master(&master).await_turn(dir.path()).unwrap();
+            master.check_value()
+        };
+
+        next();
+        RootSecrets::settle(dir.path(), Some(before)).unwrap();
+        let given_up = open(&dir).check_value();
+        let after = next();
+        assert!(RootSecrets::are_waiting(dir.path()));
+        RootSecrets::settle(dir.path(), Some(after)).unwrap();
+
+        assert_eq!(given_up, before);
+        assert_eq!(open(&dir).check_value(), after);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left");
     }
 
     #[test]

@@ -2,10 +2,10 @@
 //! new secret.
 
 use fake_upstream::{Answer, When};
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Ask, Gateway, MODEL, Setup};
+use crate::support::{Ask, Gateway, MODEL, PASSWORD, Setup};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_shown_closely_with_the_upstreams_last_words_and_its_day() {
@@ -135,16 +135,28 @@ async fn the_first_steps_are_told_until_a_request_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_is_the_whole_database_and_leaves_nothing_behind() {
+async fn a_backup_wants_the_password_and_is_the_whole_database() {
     let gateway = Gateway::start().await;
     let admin = gateway.admin().await;
     Ask::openai().is_answered(&gateway.openai()).await;
     gateway.app().journal.flush().await.unwrap();
 
-    let reply = admin.get("/api/backup").await;
+    let wrong = admin.post("/api/backup", &json!({"password": "another password"})).await;
+    let weak = json!({"password": PASSWORD, "passphrase": "short"});
+    let weak = admin.post("/api/backup", &weak).await;
+    let reply = admin.post("/api/backup", &json!({"password": PASSWORD})).await;
+    let sealed = json!({"password": PASSWORD, "passphrase": "a passphrase nobody guesses"});
+    let sealed = admin.post("/api/backup", &sealed).await;
 
+    assert_eq!(
+        (wrong.status, weak.status),
+        (StatusCode::FORBIDDEN, StatusCode::UNPROCESSABLE_ENTITY)
+    );
+    assert_eq!(sealed.status, 200);
+    assert!(sealed.body.starts_with(b"GBseal"), "nothing of it can be read");
+    assert!(sealed.header("content-disposition").ends_with(".sealed\""));
     assert_eq!(reply.status, 200);
-    assert_eq!(reply.header("content-type"), "application/vnd.sqlite3");
+    assert_eq!(reply.header("content-type"), "application/octet-stream");
     assert_eq!(reply.header("content-length"), reply.body.len().to_string());
     let name = reply.header("content-disposition");
     assert!(name.starts_with("attachment; filename=\"gemini-balance-") && name.ends_with(".db\""));
@@ -158,7 +170,8 @@ async fn a_backup_is_the_whole_database_and_leaves_nothing_behind() {
     assert_eq!((count("service_keys"), count("user_keys"), count("request_logs")), (3, 1, 1));
     let left = std::fs::read_dir(gateway.directory.path().join("data")).unwrap();
     let left = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    assert!(left.into_iter().all(|name| !name.starts_with("download")), "a copy is left");
+    let is_copy = |name: &String| name.starts_with("download") || name.starts_with("backup-copy");
+    assert!(!left.into_iter().any(|name| is_copy(&name)), "a copy is left");
     gateway.close().await;
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::support::process::Process;
-use crate::support::{Ask, Canaries, Client};
+use crate::support::{Ask, Canaries, Client, eventually};
 
 /// A data directory, and an upstream to test keys with.
 struct Desk {
@@ -252,10 +252,40 @@ async fn help_and_version_need_no_settings_and_an_unknown_word_is_refused() {
         (0, concat!("gemini-balance ", env!("CARGO_PKG_VERSION")))
     );
     assert_eq!(help, 0);
-    for command in ["serve", "keys", "users", "password", "doctor", "health"] {
+    for command in [
+        "serve",
+        "keys",
+        "users",
+        "password",
+        "doctor",
+        "health",
+        "backup",
+        "restore",
+        "rotate-key",
+        "settings",
+    ] {
         assert!(page.contains(command), "{page}");
     }
     assert_eq!((unknown, mistaken), (2, 2), "{said}");
     assert!(mistake.contains("WORKERS"), "{mistake}");
     assert!(!desk.path().join("data").exists(), "nothing was made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setting_is_changed_beside_a_running_gateway() {
+    let desk = Desk::new().await;
+    let (gateway, client) = desk.serve().await;
+
+    let (wrong, why) = desk.run(&["settings", "set", "MAX_RETRIES", "many"], "").await;
+    let (fixed, why_fixed) = desk.run(&["settings", "set", "PORT", "1"], "").await;
+    let (set, said) = desk.run(&["settings", "set", "metrics_public", "true"], "").await;
+
+    assert_eq!((wrong, fixed, set), (1, 1, 0), "{said}");
+    assert!(why.contains("MAX_RETRIES") && why_fixed.contains("restart"), "{why}{why_fixed}");
+    eventually("it is in force", async || client.get("/metrics").await.status == 200).await;
+    let (_, listed) = desk.run(&["settings", "list"], "").await;
+    assert!(listed.contains("METRICS_PUBLIC=true  from settings.toml"), "{listed}");
+    desk.run(&["settings", "unset", "METRICS_PUBLIC"], "").await;
+    eventually("it is taken back", async || client.get("/metrics").await.status == 404).await;
+    drop(gateway);
 }

@@ -1,6 +1,40 @@
 // Made by `npm run api` from the API document of the server. Never edited.
 
 export interface paths {
+    "/api/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows who is told when somebody must act, and what holds now of what they were told. */
+        get: operations["show_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a test to everybody who is told, and says how it went. */
+        post: operations["test_alerts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth_keys": {
         parameters: {
             query?: never;
@@ -171,13 +205,14 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * Answers a copy of the database, as of this moment. To use it elsewhere, the file `secrets` of the
-         *     data directory, or `ENCRYPTION_KEY` and `SECRET_KEY`, must go with it.
-         */
-        get: operations["download_backup"];
+        get?: never;
         put?: never;
-        post?: never;
+        /**
+         * Answers a backup, as of this moment: sealed under a passphrase and with everything that a restore
+         *     needs, or the database alone. To use that one elsewhere, the file `secrets` of the data directory, or
+         *     `ENCRYPTION_KEY` and `SECRET_KEY`, must go with it.
+         */
+        post: operations["download_backup"];
         delete?: never;
         options?: never;
         head?: never;
@@ -712,6 +747,27 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
+        /**
+         * Changes settings that may change while the gateway runs; all that are named, or none. They are in
+         *     force at once and outlive a restart.
+         */
+        patch: operations["change_settings"];
+        trace?: never;
+    };
+    "/api/settings/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tells who has changed which settings. */
+        get: operations["list_setting_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
         patch?: never;
         trace?: never;
     };
@@ -1040,6 +1096,41 @@ export interface components {
             /** @description What became of each line, in their order. */
             results: components["schemas"]["LineResult"][];
         };
+        /**
+         * @description What an alert is about.
+         * @enum {string}
+         */
+        AlertKind: "few_keys_left" | "all_cooling" | "key_suspended" | "error_spike" | "disk_nearly_full" | "test";
+        /** @description Somebody who is told. */
+        AlertReceiver: {
+            /** @description Where it is, without anything secret. */
+            place: string;
+            /** @description `webhook`, `telegram` or `mail`. */
+            receiver: string;
+        };
+        /** @description Who is told, and what they were told. */
+        AlertState: {
+            /** @description What they were told and still holds. */
+            holding: components["schemas"]["AlertKind"][];
+            /** @description Who is told. */
+            receivers: components["schemas"]["AlertReceiver"][];
+        };
+        /** @description How a test went. */
+        AlertTest: {
+            /** @description One entry for everybody who is told. */
+            results: components["schemas"]["AlertTestResult"][];
+        };
+        /** @description How a test of one receiver went. */
+        AlertTestResult: {
+            /** @description Whether it took the message. */
+            is_ok: boolean;
+            /** @description Where it is, without anything secret. */
+            place: string;
+            /** @description Why not; empty if it did. */
+            problem: string;
+            /** @description `webhook`, `telegram` or `mail`. */
+            receiver: string;
+        };
         /** @description A session that is alive. */
         AliveSession: {
             /** @description When it ends by itself. */
@@ -1073,6 +1164,13 @@ export interface components {
              * @description All tokens.
              */
             total_tokens: number;
+        };
+        /** @description The proof that it is still the admin who asks, and what the backup is sealed under. */
+        BackupOrder: {
+            /** @description Seals the backup, at least twelve characters; without it, it is the database alone. */
+            passphrase?: string | null;
+            /** @description The admin's password. */
+            password: string;
         };
         /** @description How a key stands with one model. */
         Bucket: {
@@ -2371,6 +2469,8 @@ export interface components {
         };
         /** @description A setting in force. Secrets are replaced. */
         Setting: {
+            /** @description What is written by now and holds from the next start on, if it is something else. */
+            after_restart?: string | null;
             /** @description Other names that work. */
             aliases: string[];
             /** @description What holds when nothing is written; empty for nothing. */
@@ -2379,14 +2479,37 @@ export interface components {
             doc: string;
             /** @description What may be written. */
             form: string;
+            /**
+             * @description Whether it may change while the gateway runs. A call may do so unless it is written in the
+             *     environment, in `.env` or in `gemini-balance.toml`.
+             */
+            is_live: boolean;
             /** @description Its name in the environment; in the file the same in lower case. */
             name: string;
             /** @description The heading it stands under. */
             section: string;
-            /** @description Where that was written: `environment`, `dot_env`, `file` or `default`. */
+            /** @description Where that was written: `environment`, `dot_env`, `file`, `stored` or `default`. */
             source: string;
             /** @description What holds here. */
             value: string;
+        };
+        /** @description One change of a setting. */
+        SettingChange: {
+            /** @description When. */
+            at: components["schemas"]["Moment"];
+            /** @description Who, or the file in which it was written. */
+            by: string;
+            /** @description What held before. */
+            from: string;
+            /** @description The setting. */
+            name: string;
+            /** @description What holds since. */
+            to: string;
+        };
+        /** @description Who has changed what. */
+        SettingChanges: {
+            /** @description The latest first; the last five hundred are kept. */
+            changes: components["schemas"]["SettingChange"][];
         };
         /** @description The settings in force. */
         Settings: {
@@ -2394,6 +2517,13 @@ export interface components {
             notices: string[];
             /** @description Each setting, in the order of the documentation. */
             settings: components["schemas"]["Setting"][];
+        };
+        /** @description What is to hold from now on. */
+        SettingsChange: {
+            /** @description Settings by name, each with its value as it would be written, or `null` for what holds elsewhere. */
+            changes: {
+                [key: string]: string | null;
+            };
         };
         /** @description How far the gateway is from its first answer. */
         Setup: {
@@ -2637,6 +2767,64 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    show_alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Receivers and what holds */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertState"];
+                };
+            };
+        };
+    };
+    test_alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How it went, for each receiver */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertTest"];
+                };
+            };
+            /** @description Nobody is told, since no receiver is set */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A test was just made: wait as `Retry-After` says */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_user_keys: {
         parameters: {
             query?: never;
@@ -3066,19 +3254,50 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BackupOrder"];
+            };
+        };
         responses: {
-            /** @description The database */
+            /** @description The backup */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/vnd.sqlite3": string;
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The password is wrong */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description Another copy is being made */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The passphrase will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many attempts: wait as `Retry-After` says */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4368,6 +4587,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Settings"];
+                };
+            };
+        };
+    };
+    change_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettingsChange"];
+            };
+        };
+        responses: {
+            /** @description The settings */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
+                };
+            };
+            /** @description A setting is written elsewhere, which goes before */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A value will not do, or a setting needs a restart */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_setting_changes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The changes */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingChanges"];
                 };
             };
         };

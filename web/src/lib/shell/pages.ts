@@ -44,7 +44,7 @@ export function pages(t: Dictionary): Page[] {
 		{ path: '/realtime-logs', label: t.shell.realtimeLogs, icon: SquareActivity },
 		{ path: '/stats', label: t.shell.stats, icon: ChartColumn },
 		{ path: '/resources', label: t.shell.resources, icon: Archive },
-		{ path: '/settings', label: t.settings.title, icon: Settings }
+		{ path: '/settings', label: t.shell.settings, icon: Settings }
 	];
 }
 

@@ -32,8 +32,16 @@ const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// stand in a signature by chance.
 const RANDOM_BYTES_MIN: usize = 40;
 /// The settings that are secret.
-const SECRET_SETTINGS: [&str; 4] =
-    ["PASSWORD", "SECRET_KEY", "ENCRYPTION_KEY", "CF_AI_AUTHORIZATION_KEY"];
+const SECRET_SETTINGS: [&str; 8] = [
+    "PASSWORD",
+    "SECRET_KEY",
+    "ENCRYPTION_KEY",
+    "CF_AI_AUTHORIZATION_KEY",
+    "BACKUP_PASSPHRASE",
+    "ALERT_WEBHOOK_TOKEN",
+    "ALERT_TELEGRAM_TOKEN",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+];
 
 /// What a secret is, since each may be shown at one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,7 +139,7 @@ fn shown_by(method: &Method, path: &str) -> &'static [Kind] {
         ("POST", path) if path.starts_with("/api/auth_keys") => &[Kind::UserKey],
         ("POST", "/api/login" | "/api/auth/login" | "/api/auth/password") => &[Kind::Token],
         ("POST", "/api/keys/export") => &[Kind::Named],
-        ("GET", "/api/backup") => &[Kind::PasswordHash],
+        ("POST", "/api/backup") => &[Kind::PasswordHash],
         _ => &[],
     }
 }

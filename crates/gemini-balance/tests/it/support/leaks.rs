@@ -14,8 +14,6 @@ use crate::support::{Canaries, Client, Gateway, Kind, Spoken};
 
 /// Answers that go on for as long as somebody listens.
 const STREAMS: [&str; 2] = ["/api/events", "/api/logs/sse"];
-/// The answer that is the whole database.
-const BACKUP: &str = "/api/backup";
 
 impl Gateway {
     /// Every secret that can be seen, with its place.
@@ -38,9 +36,7 @@ impl Gateway {
             search("the events", event.as_bytes(), &[]);
         }
         for (path, answer) in self.admin_pages().await {
-            // A backup holds the hash that it is a backup of.
-            let may_hold = if path == BACKUP { &[Kind::PasswordHash][..] } else { &[] };
-            search(&path, &answer, may_hold);
+            search(&path, &answer, &[]);
         }
         for (path, bytes) in files(self.directory.path()) {
             let may_hold = may_hold(&path);
@@ -96,18 +92,17 @@ impl Gateway {
 /// everything.
 pub(crate) fn may_hold(path: &Path) -> &'static [Kind] {
     let name = path.file_name().unwrap().to_string_lossy();
-    if name.contains(".db") { &[Kind::PasswordHash] } else { &[] }
+    if name.contains(".db") || name.contains(".backup") { &[Kind::PasswordHash] } else { &[] }
 }
 
-/// Every file below a directory but `secrets` and what a start that dies may leave of it, with its
-/// bytes.
+/// Every file below a directory but `secrets` and what is kept or may be left of it, with its bytes.
 pub(crate) fn files(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() {
             found.extend(files(&path));
-        } else if path.file_name().is_some_and(|name| name != "secrets" && !is_draft(name))
+        } else if path.file_name().is_some_and(|name| !is_of_secrets(name))
             && let Ok(bytes) = std::fs::read(&path)
         {
             found.push((path, bytes));
@@ -116,6 +111,8 @@ pub(crate) fn files(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     found
 }
 
-fn is_draft(name: &OsStr) -> bool {
-    name.as_encoded_bytes().starts_with(b"secrets.draft-")
+fn is_of_secrets(name: &OsStr) -> bool {
+    // What a restore writes for the admin holds every setting.
+    let is_restored = name == "restored.env";
+    is_restored || name == "secrets" || name.as_encoded_bytes().starts_with(b"secrets.")
 }

@@ -12,6 +12,7 @@ mod metrics;
 pub(crate) mod page;
 mod pool;
 pub(crate) mod process;
+pub(crate) mod receiver;
 mod refusal;
 mod rows;
 mod spoken;

@@ -7,7 +7,8 @@ export const overview = {
 		database: 'Database',
 		service_keys: 'Service keys',
 		upstream: 'Upstream',
-		journal: 'Request log'
+		journal: 'Request log',
+		backups: 'Backups'
 	},
 	runningNow: 'Running now',
 	runningDetail: (connections: string, waiting: string) =>

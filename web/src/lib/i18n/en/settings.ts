@@ -1,7 +1,7 @@
 /** Texts of the page /settings. */
 export const settings = {
 	title: 'Settings',
-	lead: 'What is in force and where it was set. Values are changed there, followed by a restart.',
+	lead: 'What is in force, where it was set, and what can be changed while the gateway runs.',
 	about: 'About',
 	version: 'Version',
 	started: 'Running since',
@@ -36,19 +36,54 @@ export const settings = {
 		Server: 'Server',
 		Admin: 'Admin',
 		Upstream: 'Upstream',
+		'Limits and time-outs': 'Limits and time-outs',
 		'Key pool': 'Key pool',
 		Storage: 'Storage',
+		Backups: 'Backups',
+		Alerts: 'Alerts',
 		Logging: 'Logging',
 		Metrics: 'Metrics',
+		OpenTelemetry: 'OpenTelemetry',
 		'Without effect': 'Without effect'
 	},
 	sources: {
 		environment: 'environment',
 		dot_env: '.env',
 		file: 'gemini-balance.toml',
+		stored: 'settings.toml',
 		default: 'default'
 	},
 	empty: 'not set',
+	change: 'Change',
+	changeOf: (name: string) => `Change ${name}`,
+	changeHint: 'In force at once, and after a restart too.',
+	backToDefault: 'Back to the default',
+	changed: (name: string) => `${name} is changed.`,
+	needsRestart: 'needs a restart',
+	changeThere: 'change it there',
+	afterRestart: (value: string) => `After a restart: ${value}`,
+	changes: 'Changes',
+	changesAll: (count: string) => `Show all ${count}`,
+	changesNoneTitle: 'Nothing was changed yet',
+	changesNone: 'Whoever changes a setting, here, by a command or in a file, is kept in mind.',
+	became: 'became',
+	alerts: 'Alerts',
+	alertsTest: 'Send a test',
+	alertsNobodyTitle: 'Nobody is told when keys run out',
+	alertsNobody:
+		'Set ALERT_WEBHOOK_URL, ALERT_TELEGRAM_TOKEN and ALERT_TELEGRAM_CHAT, or ALERT_SMTP_URL, and restart.',
+	alertsHolding: 'Told, and still so:',
+	arrived: 'arrived',
+	notArrived: 'did not arrive',
+	receivers: { webhook: 'Webhook', telegram: 'Telegram', mail: 'Mail' },
+	kinds: {
+		few_keys_left: 'few keys are left',
+		all_cooling: 'all keys rest',
+		key_suspended: 'keys were suspended',
+		error_spike: 'many requests fail',
+		disk_nearly_full: 'the disk is nearly full',
+		test: 'test'
+	},
 	form: (form: string) => `Takes: ${form}.`,
 	default: (value: string) => `Default: ${value}.`,
 	noneFoundTitle: 'No setting matches',
@@ -65,6 +100,10 @@ export const settings = {
 	troubled: 'in trouble',
 	backup: 'Download a backup',
 	moveIn: 'Move in …',
+	backupTitle: 'Download a backup',
 	backupHint:
-		'The backup is a copy of the database. Elsewhere it needs the file “secrets” of the data directory too.'
+		'With a passphrase the backup holds everything. Without, it is the database alone, and needs the file “secrets” of the data directory elsewhere.',
+	passphrase: 'Passphrase',
+	passphraseHint: 'At least twelve characters, or none. Without it the file cannot be opened.',
+	passphraseTooShort: 'Use at least twelve characters that nobody guesses.'
 };

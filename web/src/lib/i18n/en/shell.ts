@@ -7,6 +7,7 @@ export const shell = {
 	requestLogs: 'Request logs',
 	realtimeLogs: 'Live log',
 	stats: 'Statistics',
+	settings: 'Settings',
 	/** Short names, for the bar of a phone. */
 	bar: { requestKeys: 'Keys', authKeys: 'Users', requestLogs: 'Logs' },
 	more: 'More pages',

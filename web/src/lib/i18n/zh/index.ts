@@ -3,7 +3,6 @@ import { common, format, ui } from './common';
 import { shell } from './shell';
 import { login } from './login';
 import { overview } from './overview';
-import { settings } from './settings';
 import { requestKeys } from './request-keys';
 import { authKeys } from './auth-keys';
 
@@ -15,7 +14,6 @@ const texts: Dictionary = {
 	shell,
 	login,
 	overview,
-	settings,
 	requestKeys,
 	authKeys
 };

@@ -8,7 +8,8 @@ export const overview: typeof english = {
 		database: '数据库',
 		service_keys: '服务密钥',
 		upstream: '上游',
-		journal: '请求日志'
+		journal: '请求日志',
+		backups: '备份'
 	},
 	runningNow: '正在处理',
 	runningDetail: (connections, waiting) => `${connections} 个连接，${waiting} 个等待`,

@@ -2,7 +2,7 @@ import type { settings as english } from '../en/settings';
 
 export const settings: typeof english = {
 	title: '设置',
-	lead: '当前生效的配置及其来源。请在来源处修改，然后重启网关。',
+	lead: '当前生效的配置、其来源，以及运行时可以修改的项。',
 	about: '关于',
 	version: '版本',
 	started: '启动时间',
@@ -36,19 +36,54 @@ export const settings: typeof english = {
 		Server: '服务',
 		Admin: '管理',
 		Upstream: '上游',
+		'Limits and time-outs': '限制与超时',
 		'Key pool': '密钥池',
 		Storage: '存储',
+		Backups: '备份',
+		Alerts: '告警',
 		Logging: '日志',
 		Metrics: '指标',
+		OpenTelemetry: 'OpenTelemetry',
 		'Without effect': '已不起作用'
 	},
 	sources: {
 		environment: '环境变量',
 		dot_env: '.env',
 		file: 'gemini-balance.toml',
+		stored: 'settings.toml',
 		default: '默认值'
 	},
 	empty: '未设置',
+	change: '修改',
+	changeOf: (name) => `修改 ${name}`,
+	changeHint: '立即生效，重启后仍然有效。',
+	backToDefault: '恢复默认值',
+	changed: (name) => `${name} 已修改。`,
+	needsRestart: '需要重启',
+	changeThere: '请在来源处修改',
+	afterRestart: (value) => `重启后：${value}`,
+	changes: '修改记录',
+	changesAll: (count) => `显示全部 ${count} 条`,
+	changesNoneTitle: '尚无修改',
+	changesNone: '无论在此处、用命令还是在文件中修改设置，都会留下记录。',
+	became: '变为',
+	alerts: '告警',
+	alertsTest: '发送测试',
+	alertsNobodyTitle: '密钥用尽时无人会收到通知',
+	alertsNobody:
+		'请设置 ALERT_WEBHOOK_URL，或 ALERT_TELEGRAM_TOKEN 与 ALERT_TELEGRAM_CHAT，或 ALERT_SMTP_URL，然后重启。',
+	alertsHolding: '已通知且仍然成立：',
+	arrived: '已送达',
+	notArrived: '未送达',
+	receivers: { webhook: 'Webhook', telegram: 'Telegram', mail: '邮件' },
+	kinds: {
+		few_keys_left: '可用密钥所剩无几',
+		all_cooling: '所有密钥都在休息',
+		key_suspended: '有密钥被停用',
+		error_spike: '大量请求失败',
+		disk_nearly_full: '磁盘将满',
+		test: '测试'
+	},
 	form: (form) => `取值：${form}。`,
 	default: (value) => `默认值：${value}。`,
 	noneFoundTitle: '没有匹配的设置',
@@ -65,5 +100,10 @@ export const settings: typeof english = {
 	troubled: '有问题',
 	backup: '下载备份',
 	moveIn: '迁入…',
-	backupHint: '备份是数据库的副本。在其他地方使用时，还需要数据目录中的文件“secrets”。'
+	backupTitle: '下载备份',
+	backupHint:
+		'设置口令后，备份包含全部内容。不设口令时只有数据库本身，在其他地方使用时还需要数据目录中的文件“secrets”。',
+	passphrase: '口令',
+	passphraseHint: '至少十二个字符，或留空。没有口令就无法打开该文件。',
+	passphraseTooShort: '请使用至少十二个不易猜到的字符。'
 };

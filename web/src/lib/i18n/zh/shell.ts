@@ -8,6 +8,7 @@ export const shell: typeof english = {
 	requestLogs: '请求日志',
 	realtimeLogs: '实时日志',
 	stats: '统计',
+	settings: '设置',
 	bar: { requestKeys: '密钥', authKeys: '用户', requestLogs: '日志' },
 	more: '更多页面',
 	menu: '菜单',

@@ -6,7 +6,9 @@ export const load: PageLoad = async () => {
 	const reading = Promise.all([
 		call(api.GET('/api/settings')),
 		call(api.GET('/api/system')),
-		call(api.GET('/api/auth/sessions'))
+		call(api.GET('/api/auth/sessions')),
+		call(api.GET('/api/alerts')),
+		call(api.GET('/api/settings/changes'))
 	]);
 	await patiently(reading);
 	return { reading };

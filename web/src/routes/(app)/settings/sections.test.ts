@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
 import type { Schemas } from '$lib/api/client';
-import { found, sections } from './sections';
+import { choices, found, isChangeable, sections } from './sections';
 
 function setting(name: string, section: string, source = 'default'): Schemas['Setting'] {
-	return { name, section, source, aliases: [], default: '', doc: '', form: 'text', value: '' };
+	const written = { aliases: [], default: '', doc: '', form: 'text', value: '' };
+	return { name, section, source, is_live: false, ...written };
 }
 
 const ALL = [setting('HOST', 'Server'), setting('PORT', 'Server', 'file'), setting('X', 'Other')];
@@ -20,4 +21,21 @@ test('settings stand under their headings in their order', () => {
 		['Server', ['HOST', 'PORT']],
 		['Other', ['X']]
 	]);
+});
+
+test('a setting can be changed here if it is live and nothing goes before that', () => {
+	const live = (source: string) => ({ ...setting('X', 'Other', source), is_live: true });
+	expect(['default', 'stored', 'environment', 'dot_env', 'file'].filter((it) => isChangeable(live(it)))).toEqual([
+		'default',
+		'stored'
+	]);
+	expect(isChangeable(setting('X', 'Other'))).toBe(false);
+});
+
+test('one chooses among a few words and writes everything else', () => {
+	expect(choices('auto, true, false')).toEqual(['auto', 'true', 'false']);
+	expect(choices('true or false')).toEqual(['true', 'false']);
+	for (const form of ['text', 'seconds, 0.01 to 86400', '0 to 100', 'list of origins such as https://x']) {
+		expect(choices(form)).toEqual([]);
+	}
 });

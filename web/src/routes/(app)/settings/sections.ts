@@ -19,3 +19,15 @@ export function sections(settings: Setting[]): { name: string; settings: Setting
 	const names = [...new Set(settings.map(({ section }) => section))];
 	return names.map((name) => ({ name, settings: settings.filter((it) => it.section === name) }));
 }
+
+/** Whether a setting can be changed here: it may change at run time, and nothing goes before that. */
+export function isChangeable({ is_live, source }: Setting): boolean {
+	return is_live && ['stored', 'default'].includes(source);
+}
+
+/** The values among which one chooses, if what may be written are a few words: `auto, true, false`. */
+export function choices(form: string): string[] {
+	if (form === 'true or false') return ['true', 'false'];
+	const words = form.split(', ');
+	return words.length > 1 && words.every((word) => /^[a-z]+$/.test(word)) ? words : [];
+}
