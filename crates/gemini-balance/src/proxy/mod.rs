@@ -3,6 +3,7 @@
 //! No SQL and no lock across an await. Everything here may be dropped at any await and leaves
 //! the world right: what must be given back is held by the [`exchange::Exchange`].
 
+mod ahead;
 mod attempt;
 mod body;
 mod call;
