@@ -135,6 +135,10 @@ async fn proxied(
                 let asked = (head, body);
                 return Box::pin(live::open(worker, exchange, asked, guest, &target)).await;
             }
+            if upload::is_large(app, head, &target) {
+                let sending = upload::forward_whole(worker, exchange, head, body, &target);
+                return Box::pin(sending).await;
+            }
             let makes_token = makes_token(&target, head.method.as_str());
             match call::prepare(app, &mut exchange, (head, from), body, &target).await {
                 // Boxed like the others that are rare.
