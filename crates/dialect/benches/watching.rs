@@ -72,6 +72,17 @@ fn main() {
             });
         }
     }
+    let picture = [r#"{"data":""#, &base64(64 * 1024), r#""}"#].concat();
+    let words = openai_request_of(64 * 1024);
+    for (name, body) in [("names in words", &words), ("names in a picture", &picture)] {
+        if is_wanted(name) {
+            measure(name, body.len(), rounds, || {
+                dialect::resource::each_named(black_box(body.as_bytes()), |name| {
+                    black_box(name);
+                });
+            });
+        }
+    }
 }
 
 fn measure(name: &str, bytes: usize, rounds: usize, mut piece: impl FnMut()) {
@@ -141,4 +152,15 @@ fn openai_request(more_bytes: usize) -> String {
 
 fn openai_request_of(bytes: usize) -> String {
     openai_request(bytes.saturating_sub(openai_request(0).len()))
+}
+
+/// As the bytes of a picture look, each letter about as often as any other.
+fn base64(letters: u32) -> String {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let spread = (0..letters)
+        .map(|at| at.wrapping_mul(2_654_435_761).rotate_left(13).wrapping_mul(40_503) >> 16);
+    spread
+        .filter_map(|number| alphabet.get(number as usize % 64))
+        .map(|byte| char::from(*byte))
+        .collect()
 }

@@ -166,9 +166,9 @@ pub fn root(name: &str) -> Option<String> {
     let mut segments = name.split('/');
     let (kind, mut id) = (segments.next()?, segments.next()?);
     let is_model = matches!(kind, "models" | "dynamic");
-    // An id of Google's OpenAI layer is a full name.
+    // An id of Google's OpenAI layer is a full name; one that is called like its kind could not be told from that.
     if id == kind && !is_model {
-        id = segments.next()?;
+        id = segments.next().filter(|id| *id != kind)?;
     }
     if kind.is_empty() || id.is_empty() {
         return None;

@@ -45,16 +45,16 @@ pub(crate) fn interleavings(orders: &str) -> Outcome {
         .run()
 }
 
-/// Runs the Rust tests that take minutes and are left out otherwise, one after another; those with
+/// Runs the house tests that take minutes and are left out otherwise, one after another; those with
 /// a process of its own on the release build. The soak is a chore of its own.
 ///
 /// # Errors
 ///
 /// If a test fails or does not build.
 pub(crate) fn long() -> Outcome {
-    Step::cargo("build --release --bin gemini-balance").run()?;
-    // One at a time, since some measure; their figures are to be seen.
-    Step::cargo("test --workspace --tests --")
+    Step::cargo("build --locked --release --bin gemini-balance").run()?;
+    // One at a time, since some measure: their figures are to be seen, and who looks on must be no burden.
+    Step::cargo("test --locked --profile measure --package gemini-balance --test it --")
         .words("--ignored --skip soak:: --test-threads 1 --show-output")
         .env("GEMINI_BALANCE_PROGRAM", workspace::program("release", "gemini-balance")?)
         .run()

@@ -2,13 +2,13 @@
 //!
 //! Nobody but who made a resource may reach it, so a name must not slip through for being spelt in
 //! an odd way: what counts is the value of a string, decoded, under whatever key it stands. Only
-//! text is left out, in which a name is talk. Nearly every body names nothing, which three fast
-//! searches show; only a body that may name something is walked through.
+//! text is left out, in which a name is talk. Nearly every body names nothing, which one fast
+//! search shows; only a body that may name something is walked through.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use memchr::memmem::Finder;
+use aho_corasick::packed::Searcher;
 use memchr::{memchr, memchr2};
 use percent_encoding::percent_decode_str;
 
@@ -49,19 +49,23 @@ const VALUE_BYTES_MAX: usize = 16 * 1024;
 /// A longer key is none of these, in bytes, escapes included.
 const KEY_BYTES_MAX: usize = 256;
 
-static BEFORE_ID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"s/"));
-static CORPORA: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"corpora/"));
-static PREVIOUS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"previous"));
-static ESCAPED_SLASH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\\/"));
-static ESCAPED_LETTER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\\u00"));
+/// What no body lacks that names something: the end of a kind, a key with a bare id, what is escaped without need
+/// and so may be letters of either, and a URL, in which they may be percent-encoded.
+const SIGNS: [&str; 6] = ["s/", "a/", "\"previous", "\\/", "\\u00", "://"];
+
+/// Finds all signs in one pass; `None` on a processor without the instructions for it.
+static SIGN: LazyLock<Option<Searcher>> = LazyLock::new(|| Searcher::new(SIGNS));
 
 /// Shows the root of every resource that a JSON body names, in order, repeated ones too.
 ///
 /// The body is not checked: whatever it is, its strings are looked at.
-pub fn each_named(body: &[u8], mut show: impl FnMut(&str)) {
-    if !may_name(body) {
-        return;
+pub fn each_named(body: &[u8], show: impl FnMut(&str)) {
+    if may_name(body) {
+        walk(body, show);
     }
+}
+
+fn walk(body: &[u8], mut show: impl FnMut(&str)) {
     let mut key: Option<Cow<'_, str>> = None;
     let mut from = 0;
     while let Some(found) = body.get(from..).and_then(next_string) {
@@ -89,20 +93,18 @@ pub fn each_named(body: &[u8], mut show: impl FnMut(&str)) {
 
 /// Whether a body may name anything at all.
 fn may_name(body: &[u8]) -> bool {
-    if PREVIOUS.find(body).is_some() || CORPORA.find(body).is_some() {
-        return true;
-    }
-    // Whatever is escaped without need may be the letters of a name.
-    if ESCAPED_SLASH.find(body).is_some() || ESCAPED_LETTER.find(body).is_some() {
-        return true;
-    }
-    BEFORE_ID.find_iter(body).any(|at| {
-        let (before, _) = body.split_at(at + 1);
-        let is_name = |kind: &str| {
-            let kept = before.strip_suffix(kind.as_bytes());
-            kept.and_then(<[u8]>::last).is_none_or(|byte| !byte.is_ascii_alphanumeric())
-        };
-        KINDS.iter().any(|kind| is_name(kind))
+    let Some(searcher) = SIGN.as_ref() else { return true };
+    searcher.find_iter(body).any(|sign| match body.get(sign.range()) {
+        Some(b"s/" | b"a/") => {
+            let path = body.get(..sign.end() - 1).unwrap_or_default();
+            KINDS.iter().any(|kind| path.ends_with(kind.as_bytes()))
+        }
+        Some(b"://") => {
+            let rest = body.get(sign.end()..).unwrap_or_default();
+            let url = rest.get(..VALUE_BYTES_MAX).unwrap_or(rest);
+            memchr2(b'"', b'%', url).and_then(|at| url.get(at)) == Some(&b'%')
+        }
+        _ => true,
     })
 }
 
@@ -156,7 +158,7 @@ fn named(key: Option<&str>, value: &str) -> Option<String> {
         let kept = value.strip_prefix(kind).and_then(|rest| rest.strip_prefix('/'));
         return root(&[kind, "/", kept.unwrap_or(value)].concat());
     }
-    let Some((_, behind_scheme)) = value.split_once("//") else {
+    let Some((_, behind_scheme)) = value.split_once("://") else {
         return of_known_kind(value);
     };
     // Of a URL only what lies below a version of the API is a name.
@@ -188,5 +190,72 @@ fn of_known_kind(path: &str) -> Option<String> {
         // What is left without its verb need not be a name: `files/:x`, `files/files:x`.
         Some((bare, _)) => root(bare),
         None => Some(name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_body_that_names_something_is_never_passed_over(parts in prop::collection::vec(part(), 1..12)) {
+            let body = parts.concat();
+            let mut names = 0_usize;
+            walk(body.as_bytes(), |_| names += 1);
+
+            prop_assert!(names == 0 || may_name(body.as_bytes()), "{body}");
+        }
+    }
+
+    #[test]
+    fn talk_and_pictures_are_passed_over() {
+        for body in [
+            r#"{"text":"either/or, his/hers, a/b, \n\u4e2d"}"#,
+            r#"{"data":"AAs/Ba/9//s/+=="}"#,
+            r#"{"fileUri":"https://example.com/a/b.png"}"#,
+        ] {
+            assert!(!may_name(body.as_bytes()), "{body}");
+        }
+    }
+
+    fn part() -> impl Strategy<Value = String> {
+        const PIECES: &[&str] = &[
+            "\"",
+            "\"",
+            ":",
+            ",",
+            "{",
+            "}",
+            "/",
+            "\\/",
+            "\\n",
+            " ",
+            "s/",
+            "file",
+            "files",
+            "%66iles",
+            "corpora",
+            "%2F",
+            "\\u0066iles",
+            "https://h",
+            "//",
+            "v1beta",
+            "v1beta/",
+            "abc",
+            "fileUri",
+            "previous_interaction_id",
+            "\\u0070revious_response_id",
+            "\u{a0}",
+            "é",
+        ];
+        prop_oneof![
+            prop::sample::select(PIECES).prop_map(str::to_owned),
+            prop::sample::select(&KINDS[..]).prop_map(|kind| format!("\"{kind}/x\"")),
+            Just("\"previous_response_id\":\"r\"".to_owned()),
+            Just("\"https://h/v1beta/".to_owned()),
+        ]
     }
 }

@@ -48,6 +48,12 @@ fn a_call_may_make_something_or_list_what_there_is() {
 }
 
 #[test]
+fn a_name_of_nothing_but_its_kind_names_nothing() {
+    assert_eq!(root("batches/batches/b").as_deref(), Some("batches/b"));
+    assert_eq!(root("batches/batches/batches"), None);
+}
+
+#[test]
 fn ordinary_calls_touch_nothing() {
     for (method, path) in [
         // A token is a credential: its name is not written down.

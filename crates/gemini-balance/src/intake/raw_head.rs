@@ -26,12 +26,15 @@ pub(super) enum RawHead {
 impl RawHead {
     /// What it is after these bytes.
     pub(super) fn after(self, bytes: &[u8]) -> Self {
-        let mut head = self;
-        for byte in bytes {
-            if matches!(head, Self::Lengthless | Self::Doubtful) {
-                break;
+        let (mut head, mut rest) = (self, bytes);
+        while !matches!(head, Self::Lengthless | Self::Doubtful) {
+            if head == Self::Rest {
+                // Most of a head is of no interest.
+                rest =
+                    memchr::memchr(b'\n', rest).and_then(|end| rest.get(end..)).unwrap_or_default();
             }
-            head = head.step(*byte);
+            let Some((byte, behind)) = rest.split_first() else { break };
+            (head, rest) = (head.step(*byte), behind);
         }
         head
     }
