@@ -21,7 +21,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -73,6 +73,10 @@ class Upstream:
         request["body"] = json.loads(request["body"]) if request["body"] else None
         return request
 
+    def asked(self):
+        """How many requests came with each key since the test began."""
+        return call("GET", f"{self.url}/__fake/asked")[1]
+
     def strays(self):
         """Who named what another project keeps."""
         return call("GET", f"{self.url}/__fake/strays")[1]
@@ -89,6 +93,7 @@ class Gateway:
     url: str
     user_key: str = ""
     token: str = ""
+    program: "Program" = None
 
     def log_in(self):
         form = urllib.parse.urlencode({"username": "admin", "password": PASSWORD})
@@ -103,11 +108,22 @@ class Gateway:
         assert status < 300, f"{method} {path}: {status} {said}"
         return said
 
-    def furnish(self):
+    def furnish(self, service_keys):
         """Adds the service keys and a user key."""
         self.log_in()
-        self.admin("POST", "/api/keys", {"api_keys": SERVICE_KEYS})
-        self.user_key = self.admin("POST", "/api/auth_keys", {"alias": "sdk tests"})["api_key"]
+        self.admin("POST", "/api/keys", {"api_keys": service_keys})
+        self.user_key = self.new_user("sdk tests").user_key
+
+    def new_user(self, name):
+        """The same gateway as another user has it."""
+        user_key = self.admin("POST", "/api/auth_keys", {"alias": name})["api_key"]
+        return replace(self, user_key=user_key)
+
+    def restart(self):
+        """Ends the program and starts it again at the same place."""
+        self.program.end()
+        self.program.start()
+        self.program.wait_until_ready(f"{self.url}/ready")
 
     def wake_keys(self):
         """Lets every service key serve again, whatever an earlier test did to it."""
@@ -146,7 +162,7 @@ class Stage:
             raise
         return stage
 
-    def start_gateway(self, folder, more):
+    def start_gateway(self, folder, more, service_keys=SERVICE_KEYS):
         """Starts a gateway with these settings besides."""
         port = free_port()
         scheme = "https" if "TLS_CERT" in more else "http"
@@ -162,11 +178,19 @@ class Stage:
         }
         program = Program(folder, os.environ["GATEWAY_BIN"], [], settings)
         self.programs.append(program)
-        gateway = Gateway(f"{scheme}://127.0.0.1:{port}")
+        gateway = Gateway(f"{scheme}://127.0.0.1:{port}", program=program)
         program.wait_until_ready(f"{gateway.url}/health")
-        gateway.furnish()
+        gateway.furnish(service_keys)
         program.wait_until_ready(f"{gateway.url}/ready")
         return gateway
+
+    def further_gateway(self, name, more, service_keys):
+        """Another gateway in front of the same upstream."""
+        if self.folder is None:
+            pytest.skip("needs a gateway of its own, with other keys")
+        folder = self.folder / name
+        folder.mkdir()
+        return self.start_gateway(folder, more, service_keys)
 
     def secure_gateway(self):
         """A second gateway that speaks TLS, started when it is asked for."""
@@ -195,12 +219,18 @@ class Program:
 
     def __init__(self, folder, path, arguments, settings):
         self.name = Path(path).name
+        self.folder = folder
         self.log_path = folder / f"{self.name}.log"
-        with self.log_path.open("wb") as log:
+        self.command = [path, *arguments]
+        self.environment = {**os.environ, **settings}
+        self.start()
+
+    def start(self):
+        with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [path, *arguments],
-                cwd=folder,
-                env={**os.environ, **settings},
+                self.command,
+                cwd=self.folder,
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -220,6 +250,21 @@ class Program:
                 said = error
             time.sleep(0.05)
         raise RuntimeError(f"{self.name} is not ready: {said}\n{self.log()}")
+
+    def peak_memory_kib(self):
+        """The most memory since `forget_peak_memory`."""
+        status = (self.proc / "status").read_text()
+        [peak] = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+        return int(peak)
+
+    def forget_peak_memory(self):
+        if not self.proc.exists():
+            pytest.skip("needs /proc, which tells what memory a program takes")
+        (self.proc / "clear_refs").write_text("5")
+
+    @property
+    def proc(self):
+        return Path("/proc") / str(self.process.pid)
 
     def log(self):
         return self.log_path.read_text(errors="replace")

@@ -9,12 +9,14 @@
 
 mod named;
 mod page;
+mod results;
 
 use std::borrow::Cow;
 
 pub use named::each_named;
 pub use page::{Item, Margin, Page};
 use percent_encoding::percent_decode_str;
+pub use results::{RESULTS_BYTES_MAX, has_results, results};
 
 use crate::path::{Op, Target};
 use crate::{Dialect, Shape};

@@ -72,7 +72,7 @@ impl Count {
 }
 
 /// The last value of each count that went by.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     prompt: Option<u64>,
     tool_use: Option<u64>,
@@ -95,6 +95,22 @@ impl Counts {
             Count::Total => &mut self.total,
         };
         *field = Some(tokens);
+    }
+
+    /// Takes over what later ones say.
+    pub(crate) fn update(&mut self, later: &Self) {
+        let Self { prompt, tool_use, answer, output, thoughts, cached, total } = later;
+        for (field, later) in [
+            (&mut self.prompt, prompt),
+            (&mut self.tool_use, tool_use),
+            (&mut self.answer, answer),
+            (&mut self.output, output),
+            (&mut self.thoughts, thoughts),
+            (&mut self.cached, cached),
+            (&mut self.total, total),
+        ] {
+            *field = later.or(*field);
+        }
     }
 
     pub(crate) fn usage(&self) -> Usage {

@@ -1,9 +1,11 @@
 //! The control surface for other processes, on the same port under `/__fake/`. Its requests are
 //! not counted, its connections are.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
-use crate::{http::Request, plan::Plan, reply, script::Rule, upstream::Shared};
+use crate::{http::Request, plan::Plan, record::Seen, reply, script::Rule, upstream::Shared};
 
 const PREFIX: &str = "/__fake/";
 
@@ -25,6 +27,7 @@ pub(crate) fn answer(request: &Request, shared: &Shared) -> Option<Plan> {
             (200, state(shared))
         }
         ("GET", "seen") => (200, shared.records.look(|seen| json!(seen))),
+        ("GET", "asked") => (200, shared.records.look(|seen| json!(by_key(seen)))),
         ("DELETE", "seen") => {
             shared.records.clear();
             (200, state(shared))
@@ -35,6 +38,15 @@ pub(crate) fn answer(request: &Request, shared: &Shared) -> Option<Plan> {
         _ => (404, json!({"error": "no such control"})),
     };
     Some(reply::control(status, body.to_string()))
+}
+
+/// How many requests came with each key.
+fn by_key(seen: &[Seen]) -> BTreeMap<&str, usize> {
+    let mut counts = BTreeMap::new();
+    for key in seen.iter().filter_map(|request| request.key.as_deref()) {
+        *counts.entry(key).or_default() += 1;
+    }
+    counts
 }
 
 /// Reads one rule or a list of rules.

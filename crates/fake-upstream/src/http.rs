@@ -58,7 +58,9 @@ pub(crate) async fn read_request(
     if head.expects_continue && buffer.is_empty() {
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.map_err(|_| Unread::Gone)?;
     }
-    let is_upload = values(&head.request.headers, "x-goog-upload-command").next().is_some();
+    let is_upload = ["x-goog-upload-command", "x-goog-upload-protocol"]
+        .into_iter()
+        .any(|name| values(&head.request.headers, name).next().is_some());
     let body = match head.body {
         Length::Known(length) if is_upload && KEPT_BYTES_MAX < length => {
             let sample = pass_over(stream, buffer, length).await?;

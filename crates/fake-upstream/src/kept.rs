@@ -172,6 +172,9 @@ impl State {
                 let kind = format!("models/{model}/operations");
                 self.make(&kind, asked, json!({"done": false}))
             }
+            ("GET", ["models" | "dynamic", _, "operations", _] | ["batches", _], None) => {
+                self.poll(call, asked)
+            }
             (_, ["models" | "dynamic", _, "operations", ..], _) => self.of_one(call, asked),
             (_, ["models" | "dynamic", ..], _) => return None,
             (_, ["interactions", ..], _) => self.interaction(call, asked),
@@ -285,6 +288,14 @@ impl State {
                 }
                 Said::Body(thing.body.clone(), Vec::new())
             }
+            ("POST", Some("cancel")) if name.starts_with("batches/") => {
+                if let Some(metadata) =
+                    thing.body.get_mut("metadata").and_then(Value::as_object_mut)
+                {
+                    metadata.insert("state".to_owned(), "BATCH_STATE_CANCELLED".into());
+                }
+                Said::Body(json!({}), Vec::new())
+            }
             ("POST", Some("importFile" | "uploadToFileSearchStore")) => {
                 let operation = format!("{name}/operations/import-1");
                 Said::Body(json!({"name": operation, "done": true}), Vec::new())
@@ -292,6 +303,46 @@ impl State {
             ("POST", Some(_)) => Said::Body(json!({}), Vec::new()),
             _ => Said::Body(thing.body.clone(), Vec::new()),
         }
+    }
+
+    /// How far an operation is: whoever asks finds it done, with a file of the same project that has
+    /// its results.
+    fn poll(&mut self, call: &Call<'_>, asked: &Asked<'_>) -> Said {
+        let name = asked.segments.join("/");
+        let is_done = match self.seen(&name, asked) {
+            Err(refused) => return refused,
+            Ok(thing) => {
+                let is_over = thing
+                    .body
+                    .pointer("/metadata/state")
+                    .is_some_and(|it| it != "BATCH_STATE_PENDING");
+                is_over || thing.body.get("done") == Some(&Value::Bool(true))
+            }
+        };
+        if is_done {
+            return self.of_one(call, asked);
+        }
+        let about = json!({"displayName": format!("results of {name}")});
+        let content = Bytes::from(format!("what came of {name}"));
+        let file = self.keep("files", asked, about, content);
+        if let Some(fields) =
+            self.things.get_mut(&name).and_then(|thing| thing.body.as_object_mut())
+        {
+            fields.insert("done".to_owned(), true.into());
+            let response = if name.starts_with("batches/") {
+                if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
+                    metadata.insert("state".to_owned(), "BATCH_STATE_SUCCEEDED".into());
+                    metadata.insert("output".to_owned(), json!({"responsesFile": file}));
+                }
+                json!({"responsesFile": file})
+            } else {
+                let host = "https://generativelanguage.googleapis.com";
+                let uri = format!("{host}/{}/{file}:download?alt=media", asked.version);
+                json!({"generateVideoResponse": {"generatedSamples": [{"video": {"uri": uri}}]}})
+            };
+            fields.insert("response".to_owned(), response);
+        }
+        self.of_one(call, asked)
     }
 
     /// A page of what this project keeps of a kind, the latest first.

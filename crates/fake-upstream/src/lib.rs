@@ -65,8 +65,9 @@
 //!
 //! `POST /__fake/rules` takes one rule or a list of rules as JSON
 //! (`{"when":{"key":"a"},"answer":{"refusal":"key_invalid"}}`), `DELETE /__fake/rules` forgets
-//! them, `GET /__fake/seen` lists what was seen (`DELETE` empties the list), `GET /__fake/strays`
-//! tells who named what another project keeps, `GET /__fake/state` counts. None of these needs a credential or is recorded.
+//! them, `GET /__fake/seen` lists what was seen (`DELETE` empties the list), `GET /__fake/asked`
+//! how many requests came with each key, `GET /__fake/strays` tells who named what another project
+//! keeps, `GET /__fake/state` counts. None of these needs a credential or is recorded.
 
 mod answer;
 mod call;

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio_util::sync::CancellationToken;
 
 use crate::random::{RandomError, random_user_key};
 use crate::secret::Secret;
@@ -32,6 +33,21 @@ pub struct UserKey {
     is_enabled: bool,
     /// In ms since the epoch.
     expires_at_ms: Option<i64>,
+    hash: [u8; 32],
+    ended: CancellationToken,
+}
+
+impl UserKey {
+    /// The signal that it lets in no more, since it was deleted, disabled or given another secret. Its
+    /// expiry is not told so.
+    pub fn ended(&self) -> &CancellationToken {
+        &self.ended
+    }
+
+    /// Whether another reading of the same row still lets in whoever this one did.
+    fn is(&self, other: &Self) -> bool {
+        self.id == other.id && self.is_enabled == other.is_enabled
+    }
 }
 
 /// The user keys.
@@ -93,6 +109,13 @@ impl UserKeys {
         let key = keys.values().find(|key| key.id == id)?;
         let is_live = key.expires_at_ms.is_none_or(|end| wall_ms < end);
         (key.is_enabled && is_live).then(|| Arc::clone(key))
+    }
+
+    /// Whether a key that has let in may still do so at `wall_ms`.
+    pub fn is_live(&self, key: &UserKey, wall_ms: i64) -> bool {
+        let keys = self.by_hash.load();
+        let now = keys.get(&key.hash).filter(|now| now.id == key.id);
+        now.is_some_and(|now| now.is_enabled && now.expires_at_ms.is_none_or(|end| wall_ms < end))
     }
 
     /// The row behind a full key, as the predecessor's scripts name keys.
@@ -177,12 +200,18 @@ impl UserKeys {
         Ok(is_deleted)
     }
 
-    /// Replaces the table with what the store has. There are thousands of users at most and
-    /// commands are rare, so the simplest way is fast enough.
+    /// Replaces the table with what the store has, and ends what let in before and does not any more.
+    /// There are thousands of users at most and commands are rare, so the simplest way is fast enough.
     async fn reload(&self) -> Result<(), StoreError> {
         let rows = self.store.user_keys().await?;
+        let before = self.by_hash.load_full();
         let table = rows.into_iter().map(|row| {
+            let same = before
+                .get(&row.hash)
+                .filter(|key| key.id == row.id && key.is_enabled == row.is_enabled);
             let key = UserKey {
+                ended: same.map(|key| key.ended.clone()).unwrap_or_default(),
+                hash: row.hash,
                 id: row.id,
                 name: row.name.into(),
                 is_enabled: row.is_enabled,
@@ -190,7 +219,11 @@ impl UserKeys {
             };
             (row.hash, Arc::new(key))
         });
-        self.by_hash.store(Arc::new(table.collect()));
+        let table: HashMap<_, _> = table.collect();
+        self.by_hash.store(Arc::new(table));
+        let now = self.by_hash.load();
+        let ended = before.values().filter(|key| !now.get(&key.hash).is_some_and(|it| key.is(it)));
+        ended.for_each(|key| key.ended.cancel());
         Ok(())
     }
 }

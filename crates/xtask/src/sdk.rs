@@ -26,13 +26,17 @@ const ENVIRONMENTS: &[Environment] = &[
         tests: &[
             "test_genai.py",
             "test_resources.py",
+            "test_many_users.py",
             "test_live.py",
             "test_openai.py",
             "test_shared_paths.py",
             "test_node.py",
         ],
     },
-    Environment { name: "genai2", tests: &["test_genai.py", "test_resources.py", "test_live.py"] },
+    Environment {
+        name: "genai2",
+        tests: &["test_genai.py", "test_resources.py", "test_many_users.py", "test_live.py"],
+    },
 ];
 
 /// Installs what is missing and runs the tests against the programs of the development profile.

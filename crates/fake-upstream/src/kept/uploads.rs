@@ -74,7 +74,7 @@ impl State {
     /// A file that comes whole: alone, or behind its description.
     fn take_whole(&mut self, call: &Call<'_>, asked: &Asked<'_>, kind: &str) -> Said {
         let body = &call.request.body;
-        let about = json!({"sizeBytes": body.len().to_string()});
+        let about = json!({"sizeBytes": call.request.length.to_string()});
         let name = self.keep(kind, asked, about, body.clone());
         Said::Body(json!({"file": self.things.get(&name).map(|it| &it.body)}), Vec::new())
     }

@@ -167,7 +167,8 @@ async fn create(
     Ok((StatusCode::CREATED, Json(UserKey { api_key, ..row.into() })))
 }
 
-/// Changes a user key, at once and for every request that follows.
+/// Changes a user key, at once and for every request that follows. One that is disabled ends its open
+/// Live sessions.
 #[utoipa::path(
     put, path = "/api/auth_keys/{id}", operation_id = "update_user_key", tag = "user keys", request_body = UserKeyUpdate,
     params(("id" = String, Path, description = "The id of the key, or the key itself")),
@@ -199,7 +200,7 @@ async fn update(
 }
 
 /// Gives a user key another secret, which is in this answer and never again. From then on the one
-/// before lets nobody in; name, note, expiry, counts and log stay.
+/// before lets nobody in, and its open Live sessions end; name, note, expiry, counts and log stay.
 #[utoipa::path(
     post, path = "/api/auth_keys/{id}/rotate", operation_id = "rotate_user_key", tag = "user keys",
     params(("id" = String, Path, description = "The id of the key, or the key itself")),
@@ -222,7 +223,8 @@ async fn rotate(State(app): State<Arc<App>>, Name(name): Name) -> Result<Json<Us
     Ok(Json(UserKey { api_key, ..row.into() }))
 }
 
-/// Deletes a user key. Its log rows keep its name; a new key of the same name begins without them.
+/// Deletes a user key, and ends its open Live sessions. Its log rows keep its name; a new key of the
+/// same name begins without them.
 #[utoipa::path(
     delete, path = "/api/auth_keys/{id}", operation_id = "delete_user_key", tag = "user keys",
     params(("id" = String, Path, description = "The id of the key, or the key itself")),

@@ -336,7 +336,7 @@ fn limits(reader: &mut Reader<'_>) -> Limits {
         reader,
         &["UPLOAD_LIMIT_MB"],
         2_048,
-        "Largest piece of an upload to `/upload/…`, in MiB. It goes through without being held.",
+        "Largest file, or piece of one, in an upload to `/upload/…`, in MiB. It goes through without being held.",
     );
     Limits {
         request_timeout_ms,

@@ -155,7 +155,7 @@ fn take_off_suffixes(
 }
 
 /// The keys that best make what a call makes.
-fn preferred(app: &App, user: i64, touched: &Use) -> Option<Kin> {
+pub(super) fn preferred(app: &App, user: i64, touched: &Use) -> Option<Kin> {
     match touched {
         Use::Makes { kind } => app.resources.preferred(kind, user),
         Use::None | Use::Names { .. } | Use::Lists { .. } => None,

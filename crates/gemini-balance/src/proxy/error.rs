@@ -57,6 +57,8 @@ pub(super) enum ProxyError {
     LiveSessionsFull,
     /// A Live session in which nobody has said anything for too long.
     LiveIdle,
+    /// The user key under an open Live session lets in no more.
+    CallerEnded,
     /// No room for another body.
     BodyBudget,
     /// Too many concurrent requests, and the wait for a place was too long.
@@ -163,7 +165,9 @@ impl ProxyError {
     /// The HTTP status.
     pub(super) fn status(&self) -> StatusCode {
         match self {
-            Self::NoCredential | Self::UnknownCaller => StatusCode::UNAUTHORIZED,
+            Self::NoCredential | Self::UnknownCaller | Self::CallerEnded => {
+                StatusCode::UNAUTHORIZED
+            }
             Self::ConflictingCredentials | Self::BadPath(_) | Self::BadBody(_) => {
                 StatusCode::BAD_REQUEST
             }
@@ -223,6 +227,7 @@ impl ProxyError {
             Self::OriginNotAllowed => "origin_not_allowed",
             Self::LiveSessionsFull => "live_sessions_full",
             Self::LiveIdle => "live_idle_timeout",
+            Self::CallerEnded => "user_key_ended",
             Self::BodyBudget => "body_budget",
             Self::QueueTimeout => "queue_timeout",
             Self::QueueFull => "queue_full",
@@ -307,6 +312,7 @@ impl ProxyError {
             }
             Self::LiveSessionsFull => "Too many Live sessions at once. Try again shortly.",
             Self::LiveIdle => "Nobody has said anything in this Live session for too long.",
+            Self::CallerEnded => "The API key of this Live session is not valid here any more.",
             Self::BodyBudget => "Too many large requests at once. Try again shortly.",
             Self::QueueTimeout | Self::QueueFull => "Too many requests at once. Try again shortly.",
             Self::Draining => "The gateway is restarting. Try again shortly.",
@@ -352,6 +358,7 @@ impl ProxyError {
             | Self::UpgradeNeeded
             | Self::OriginNotAllowed
             | Self::LiveIdle
+            | Self::CallerEnded
             | Self::NoUsableKey
             | Self::NoKeyForModel
             | Self::NoSuchResource { .. }

@@ -90,6 +90,22 @@ struct Current {
     usage: Option<Usage>,
 }
 
+/// Makes attempts that run beside each other, as those of a list do, without the exchange at hand.
+#[derive(Debug)]
+pub(super) struct Branches {
+    app: Arc<App>,
+    /// What every row of the exchange says.
+    blank: LogRow,
+}
+
+/// An attempt beside others. Dropping it gives the key back: nothing was learnt about it.
+#[derive(Debug)]
+pub(super) struct Branch {
+    app: Arc<App>,
+    blank: LogRow,
+    current: Current,
+}
+
 /// How an attempt ended.
 #[derive(Debug)]
 pub(super) struct Ending<'a> {
@@ -166,6 +182,11 @@ impl Exchange {
     /// The user key that calls.
     pub(super) fn user(&self) -> i64 {
         self.subject.caller.id
+    }
+
+    /// The user key itself, as it was when the exchange began.
+    pub(super) fn caller(&self) -> &UserKey {
+        &self.subject.caller
     }
 
     /// The service key of the attempt under way.
@@ -249,14 +270,33 @@ impl Exchange {
         self.attempts += 1;
         let key = Arc::clone(lease.key());
         self.last_key = Some(Arc::clone(&key));
-        self.current = Some(Current {
-            lease,
-            began_ms: self.app.clock.monotonic_ms(),
-            first_byte_ms: None,
-            bytes_out: 0,
-            usage: None,
-        });
+        self.current = Some(Current::begin(lease, self.app.clock.monotonic_ms()));
         key
+    }
+
+    /// What makes attempts beside each other.
+    pub(super) fn branches(&self) -> Branches {
+        Branches { app: Arc::clone(&self.app), blank: self.blank_row() }
+    }
+
+    /// Takes up an attempt that ran beside others and has ended; the one before it was not the last.
+    pub(super) fn follow(&mut self, row: LogRow, key: Arc<ServiceKey>) {
+        self.attempts += 1;
+        let row = LogRow { attempt: self.attempt_number(), ..row };
+        if let Some(row) = self.last.replace(row) {
+            self.app.journal.record(row);
+        }
+        self.last_key = Some(key);
+    }
+
+    /// Takes up an attempt that ran beside others as the one under way.
+    pub(super) fn take_up(&mut self, branch: Branch) {
+        if let Some(row) = self.last.take() {
+            self.app.journal.record(row);
+        }
+        self.attempts += 1;
+        self.last_key = Some(branch.key());
+        self.current = Some(branch.current);
     }
 
     /// Gives the key of the attempt under way back as if it had never been taken: nobody has been asked
@@ -319,7 +359,7 @@ impl Exchange {
     /// Gives the key back and makes the attempt's row.
     fn settle(&mut self, ending: &Ending<'_>) -> Option<LogRow> {
         let current = self.current.take()?;
-        let row = self.row(&current, ending);
+        let row = row(&self.app, self.blank_row(), &current, ending);
         self.app.metrics.attempt_ended(ending.error.unwrap_or("ok"));
         if let Some(error) = ending.error {
             tracing::debug!(
@@ -381,22 +421,6 @@ impl Exchange {
         });
     }
 
-    /// The row of an attempt.
-    fn row(&self, current: &Current, ending: &Ending<'_>) -> LogRow {
-        let now_ms = self.app.clock.monotonic_ms();
-        let first_byte_ms = current.first_byte_ms.map(|at| at.saturating_sub(current.began_ms));
-        LogRow {
-            service_key_id: Some(current.lease.key().id.0.cast_signed()),
-            status: Some(ending.status),
-            error_kind: ending.error.map(Cow::Borrowed),
-            tokens: current.usage.as_ref().map(tokens).unwrap_or_default(),
-            first_byte_ms: first_byte_ms.map(clamped),
-            duration_ms: clamped(now_ms.saturating_sub(current.began_ms)),
-            bytes_out: current.bytes_out,
-            ..self.blank_row()
-        }
-    }
-
     /// The row of an exchange that never got as far as a key.
     fn row_without_key(&self, status: u16, error: Option<&'static str>) -> LogRow {
         let now_ms = self.app.clock.monotonic_ms();
@@ -420,7 +444,7 @@ impl Exchange {
             is_stream: self.subject.is_stream,
             status: None,
             error_kind: None,
-            attempt: u16::try_from(self.attempts).unwrap_or(u16::MAX),
+            attempt: self.attempt_number(),
             is_final: false,
             tokens: Tokens::default(),
             first_byte_ms: None,
@@ -430,6 +454,10 @@ impl Exchange {
             client: self.subject.client.clone(),
             frames: self.frames,
         }
+    }
+
+    fn attempt_number(&self) -> u16 {
+        u16::try_from(self.attempts).unwrap_or(u16::MAX)
     }
 
     fn finish(&mut self, row: Option<LogRow>, status: u16, error: Option<&'static str>) {
@@ -460,6 +488,37 @@ impl Exchange {
     }
 }
 
+impl Branches {
+    /// Begins an attempt.
+    pub(super) fn begin(&self, lease: Lease) -> Branch {
+        let app = Arc::clone(&self.app);
+        let current = Current::begin(lease, app.clock.monotonic_ms());
+        Branch { app, blank: self.blank.clone(), current }
+    }
+}
+
+impl Branch {
+    /// Its service key.
+    pub(super) fn key(&self) -> Arc<ServiceKey> {
+        Arc::clone(self.current.lease.key())
+    }
+
+    /// Gives the key back; the row that says what became of the attempt.
+    pub(super) fn end(self, ending: &Ending<'_>) -> LogRow {
+        let Self { app, blank, current } = self;
+        let row = row(&app, blank, &current, ending);
+        app.metrics.attempt_ended(ending.error.unwrap_or("ok"));
+        current.lease.settle(ending.verdict, ending.reason);
+        row
+    }
+}
+
+impl Current {
+    fn begin(lease: Lease, began_ms: u64) -> Self {
+        Self { lease, began_ms, first_byte_ms: None, bytes_out: 0, usage: None }
+    }
+}
+
 impl Drop for Exchange {
     /// The caller left, or we panicked: nothing was learnt about the key.
     fn drop(&mut self) {
@@ -477,6 +536,23 @@ impl Drop for Exchange {
             Some(LogRow { status: Some(status), error_kind: Some(code.into()), ..row })
         });
         self.finish(row, status, Some(code));
+    }
+}
+
+/// The row of an attempt.
+fn row(app: &App, blank: LogRow, current: &Current, ending: &Ending<'_>) -> LogRow {
+    let now_ms = app.clock.monotonic_ms();
+    let first_byte_ms = current.first_byte_ms.map(|at| at.saturating_sub(current.began_ms));
+    LogRow {
+        ended_at_ms: app.clock.wall_ms(),
+        service_key_id: Some(current.lease.key().id.0.cast_signed()),
+        status: Some(ending.status),
+        error_kind: ending.error.map(Cow::Borrowed),
+        tokens: current.usage.as_ref().map(tokens).unwrap_or_default(),
+        first_byte_ms: first_byte_ms.map(clamped),
+        duration_ms: clamped(now_ms.saturating_sub(current.began_ms)),
+        bytes_out: current.bytes_out,
+        ..blank
     }
 }
 

@@ -1,10 +1,12 @@
 //! Lists of what a caller has, put together out of the lists of every project that keeps some of it.
 //!
-//! Each item is as its upstream gave it; what is another's is left out. A page is filled project by
-//! project, in the order of their keys, and its token says where the next one goes on. A list is all
-//! there or not at all: when a project cannot be asked at the moment, the answer says so.
+//! Each item is as its upstream gave it; what is another's is left out. Several projects are asked at
+//! once, but a page is filled project by project, in the order of their keys, and its token says where
+//! the next one goes on. A list is all there or not at all: when a project cannot be asked at the
+//! moment, the answer says so.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,17 +16,20 @@ use bytes::{Bytes, BytesMut};
 use dialect::Dialect;
 use dialect::resource::{Margin, Page, root};
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Response};
+use http::{HeaderMap, HeaderValue, Response};
 use http_body_util::BodyExt;
 use keypool::{KeyId, Kin, Verdict};
 
-use crate::app::Worker;
+use crate::app::{App, Worker};
+use crate::log_row::LogRow;
+use crate::pool::ServiceKey;
+use crate::proxy::ahead::Ahead;
 use crate::proxy::attempt::{Fault, Outcome, Refused, attempt};
 use crate::proxy::body::ProxyBody;
 use crate::proxy::call::Call;
 use crate::proxy::caller::{parameter, query_without};
 use crate::proxy::error::ProxyError;
-use crate::proxy::exchange::{Ending, Exchange};
+use crate::proxy::exchange::{Branch, Branches, Ending, Exchange};
 use crate::proxy::judge::{Next, judge};
 use crate::proxy::serve::{Served, circumstances, pass_on_fault, pass_on_refusal, redact};
 use crate::upstream::Outgoing;
@@ -35,6 +40,8 @@ const PAGE_SIZE: usize = 50;
 const PAGE_SIZE_MAX: usize = 1_000;
 /// Most pages of upstreams that are read for one of ours; the rest is behind the next token.
 const CALLS_MAX: usize = 64;
+/// Most pages of upstreams that are read at once.
+const AT_ONCE: usize = 8;
 /// Largest page of an upstream that is read, in bytes.
 const PAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Most bytes of items in one page of ours.
@@ -52,6 +59,11 @@ struct Place {
 }
 
 impl Place {
+    /// At the beginning of a project.
+    fn of(key: u64) -> Self {
+        Self { key, ..Self::default() }
+    }
+
     fn written(&self) -> String {
         let Self { key, token, skipped } = self;
         URL_SAFE_NO_PAD.encode(format!("1.{key}.{skipped}.{token}"))
@@ -143,7 +155,7 @@ pub(super) async fn answer(
         return Served::own(exchange, ProxyError::BadPageToken).into_response(dialect);
     };
     let listing = Listing { worker, call, kind, size };
-    match listing.fill(exchange, groups, begin).await {
+    match listing.fill(exchange, &groups, begin).await {
         Err(served) => served.into_response(dialect),
         Ok((mut exchange, filled)) => {
             exchange.complete();
@@ -183,85 +195,193 @@ struct Listing<'a> {
     size: usize,
 }
 
+/// One page of one project, or why there is none.
+struct Fetched<'g> {
+    group: (u64, &'g Group),
+    place: Place,
+    /// How many items it was thought to bring.
+    expected: usize,
+    /// The attempts that have ended, each with its key.
+    attempts: Vec<(LogRow, Arc<ServiceKey>)>,
+    /// `None` where no key can list the project any more.
+    came: Result<Option<Bytes>, Failed>,
+}
+
+/// Why a project could not be asked.
+enum Failed {
+    /// There is no key for it now.
+    Own(ProxyError),
+    /// There was no time left.
+    Late(Branch),
+    /// It was refused.
+    Refused(Branch, Box<Refused>),
+    /// The upstream is at fault.
+    Fault(Branch, Fault),
+}
+
+impl Failed {
+    /// Ends the exchange; what the caller is told.
+    fn tell(self, app: &App, mut exchange: Exchange) -> Served {
+        match self {
+            Self::Own(error) => Served::own(exchange, error),
+            Self::Late(branch) => {
+                exchange.take_up(branch);
+                Served::cut_off(exchange, ProxyError::DeadlineExceeded)
+            }
+            Self::Refused(branch, refused) => {
+                let key = branch.key();
+                exchange.take_up(branch);
+                pass_on_refusal(app, exchange, *refused, (&key, HeaderMap::new()))
+            }
+            Self::Fault(branch, fault) => {
+                exchange.take_up(branch);
+                pass_on_fault(exchange, fault)
+            }
+        }
+    }
+}
+
 impl Listing<'_> {
     /// Fills a page from `begin` on; or the answer that says why not.
+    ///
+    /// Several projects are asked at once, as many as the page is thought to need; what they bring is
+    /// taken in their order, as if one had been asked after the other.
+    ///
+    /// # Cancellation
+    ///
+    /// Every attempt under way ends, and the exchange with them.
     async fn fill(
         &self,
         mut exchange: Exchange,
-        groups: BTreeMap<u64, Group>,
+        groups: &BTreeMap<u64, Group>,
         begin: Place,
     ) -> Result<(Exchange, Filled), Served> {
+        let drained = self.worker.app.lifecycle.drained().clone();
+        let asking = (&exchange.branches(), exchange.began_ms());
         let mut filled = Filled::default();
-        let mut place = begin;
+        let mut coming = groups.range(begin.key..).map(|(key, group)| {
+            let is_begun = *key == begin.key;
+            let place = if is_begun { begin.clone() } else { Place::of(*key) };
+            ((*key, group), place)
+        });
+        let mut ahead = Ahead::new();
+        // Where those that are under way begin, and how many items they may bring.
+        let mut places = VecDeque::new();
+        let mut expected = 0;
         let mut calls = 0;
-        let mut keys = groups.range(place.key..);
-        let mut group = keys.next();
-        while let Some((key, current)) = group {
-            if *key != place.key {
-                place = Place { key: *key, ..Place::default() };
+        // What is not seen yet of the project whose next page comes next.
+        let mut missing: Option<HashSet<&str>> = None;
+        loop {
+            let is_full = filled.is_full(self.size);
+            while !is_full
+                && calls < CALLS_MAX
+                && ahead.len() < AT_ONCE
+                && (ahead.len() == 0 || filled.items.len() + expected < self.size)
+            {
+                let Some((group, place)) = coming.next() else { break };
+                places.push_back(place.clone());
+                calls += 1;
+                expected += group.1.names.len();
+                ahead.begin(self.page(asking, group, place, group.1.names.len()));
             }
-            let mut missing: HashSet<&str> = current.names.iter().map(AsRef::as_ref).collect();
-            loop {
-                if calls == CALLS_MAX || filled.is_full(self.size) {
-                    filled.next = Some(place);
+            if is_full || ahead.len() == 0 {
+                filled.next = places.pop_front().or_else(|| coming.next().map(|(_, place)| place));
+                return Ok((exchange, filled));
+            }
+            let fetched = tokio::select! {
+                biased;
+                fetched = poll_fn(|cx| ahead.poll_next(cx)) => fetched,
+                () = drained.cancelled() => {
+                    return Err(Served::own(exchange, ProxyError::Draining));
+                }
+            };
+            let Some(Fetched { group, place, expected: brought, attempts, came }) = fetched else {
+                continue;
+            };
+            places.pop_front();
+            expected = expected.saturating_sub(brought);
+            for (row, key) in attempts {
+                exchange.follow(row, key);
+            }
+            let page = match came {
+                Ok(Some(page)) => page,
+                Ok(None) => continue,
+                Err(failed) => return Err(failed.tell(&self.worker.app, exchange)),
+            };
+            let Some(read) = Page::read(&page) else {
+                return Err(pass_on_fault(exchange, Fault::Malformed));
+            };
+            let (key, current) = group;
+            let mut rest: HashSet<&str> =
+                missing.take().unwrap_or_else(|| current.names.iter().map(AsRef::as_ref).collect());
+            let mut sieve = Sieve { names: &current.names, missing: &mut rest };
+            let told = filled.take(self, &mut sieve, &read, place.skipped);
+            match (told, read.next) {
+                // The page of ours is full in the middle of one of the upstream's.
+                (Some(skipped), _) => {
+                    filled.next = Some(Place { skipped, ..place });
                     return Ok((exchange, filled));
                 }
-                calls += 1;
-                let (went_on, page) = self.page(exchange, current, &place).await?;
-                exchange = went_on;
-                let Some(page) = page else { break };
-                let Some(read) = Page::read(&page) else {
-                    return Err(pass_on_fault(exchange, Fault::Malformed));
-                };
-                let mut sieve = Sieve { names: &current.names, missing: &mut missing };
-                let told = filled.take(self, &mut sieve, (&page, &read), place.skipped);
-                match (told, read.next) {
-                    // The page of ours is full in the middle of one of the upstream's.
-                    (Some(skipped), _) => {
-                        filled.next = Some(Place { skipped, ..place });
+                // What has been deleted or has ended need not be looked for to the end.
+                (None, Some(token)) if !rest.is_empty() => {
+                    let place = Place { key, token, skipped: 0 };
+                    if calls == CALLS_MAX || filled.is_full(self.size) {
+                        filled.next = Some(place);
                         return Ok((exchange, filled));
                     }
-                    // What has been deleted or has ended need not be looked for to the end.
-                    (None, Some(token)) if !missing.is_empty() => {
-                        place = Place { key: *key, token, skipped: 0 };
-                    }
-                    (None, _) => break,
+                    places.push_front(place.clone());
+                    calls += 1;
+                    expected += rest.len();
+                    ahead.begin_first(self.page(asking, group, place, rest.len()));
+                    missing = Some(rest);
                 }
+                (None, _) => {}
             }
-            group = keys.next();
         }
-        Ok((exchange, filled))
     }
 
-    /// One page of one project; `None` where no key can list it any more.
-    async fn page(
+    /// One page of one project, by whichever key of it can be asked.
+    async fn page<'g>(
         &self,
-        mut exchange: Exchange,
+        asking: (&Branches, u64),
+        group: (u64, &'g Group),
+        place: Place,
+        expected: usize,
+    ) -> Fetched<'g> {
+        let mut attempts = Vec::new();
+        let came = self.ask(asking, group.1, &place, &mut attempts).await;
+        Fetched { group, place, expected, attempts, came }
+    }
+
+    async fn ask(
+        &self,
+        (branches, began_ms): (&Branches, u64),
         group: &Group,
         place: &Place,
-    ) -> Result<(Exchange, Option<Bytes>), Served> {
+        attempts: &mut Vec<(LogRow, Arc<ServiceKey>)>,
+    ) -> Result<Option<Bytes>, Failed> {
         let app = &self.worker.app;
         let call = self.call.with_outgoing(self.outgoing(place));
         let patience = Duration::from_millis(app.config.pool.no_key_wait_ms);
         let mut tried: Vec<KeyId> = Vec::new();
-        let mut refused: Option<Box<Refused>> = None;
         loop {
             let leased = app.pool.lease_kin(&group.kin, &call.model, &tried, patience).await;
-            let lease = match (leased, refused.take()) {
-                (Ok(lease), _) => lease,
+            let lease = match leased {
+                Ok(lease) => lease,
                 // Nobody can see what such a project keeps, so it is not there to be listed.
-                (Err(keypool::Refusal::NoUsableKey), _) => return Ok((exchange, None)),
-                (Err(refusal), _) => {
+                Err(keypool::Refusal::NoUsableKey) => return Ok(None),
+                Err(refusal) => {
                     let name = self.kind;
                     let error = ProxyError::of_pinned_refusal(&refusal, name, app.pool.now());
-                    return Err(Served::own(exchange, error));
+                    return Err(Failed::Own(error));
                 }
             };
-            let key = exchange.begin_attempt(lease);
-            let spent_ms = app.clock.monotonic_ms().saturating_sub(exchange.began_ms());
+            let branch = branches.begin(lease);
+            let key = branch.key();
+            let spent_ms = app.clock.monotonic_ms().saturating_sub(began_ms);
             let left_ms = app.config.limits.request_timeout_ms.saturating_sub(spent_ms);
             if left_ms == 0 {
-                return Err(Served::cut_off(exchange, ProxyError::DeadlineExceeded));
+                return Err(Failed::Late(branch));
             }
             let left = Duration::from_millis(left_ms);
             let outcome = attempt(self.worker, &call, &key, left).await;
@@ -269,36 +389,29 @@ impl Listing<'_> {
             match outcome {
                 Outcome::Accepted(accepted) => {
                     let limit = Duration::from_millis(app.config.limits.stream_idle_timeout_ms);
-                    let body = collect(*accepted, limit).await;
-                    return match body {
+                    return match collect(*accepted, limit).await {
                         Ok(body) => {
-                            exchange.end_attempt(&Ending {
-                                status: 200,
-                                error: None,
-                                verdict: Verdict::Healthy,
-                                reason: "",
-                            });
-                            Ok((exchange, Some(body)))
+                            let verdict = Verdict::Healthy;
+                            let ending = Ending { status: 200, error: None, verdict, reason: "" };
+                            attempts.push((branch.end(&ending), key));
+                            Ok(Some(body))
                         }
-                        Err(fault) => Err(pass_on_fault(exchange, fault)),
+                        Err(fault) => Err(Failed::Fault(branch, fault)),
                     };
                 }
                 Outcome::Refused(refusal) if next == Next::OtherKey => {
                     let reason = redact(&refusal.failure.message, &key);
-                    exchange.end_attempt(&Ending {
+                    let row = branch.end(&Ending {
                         status: refusal.status.as_u16(),
                         error: Some(refusal.failure.kind.code()),
                         verdict,
                         reason: &reason,
                     });
                     tried.push(key.id);
-                    refused = Some(refusal);
+                    attempts.push((row, key));
                 }
-                Outcome::Refused(refusal) => {
-                    let passed = http::HeaderMap::new();
-                    return Err(pass_on_refusal(app, exchange, *refusal, (&key, passed)));
-                }
-                Outcome::Fault(fault) => return Err(pass_on_fault(exchange, fault)),
+                Outcome::Refused(refusal) => return Err(Failed::Refused(branch, refusal)),
+                Outcome::Fault(fault) => return Err(Failed::Fault(branch, fault)),
             }
         }
     }
@@ -333,7 +446,7 @@ impl Filled {
         &mut self,
         listing: &Listing<'_>,
         sieve: &mut Sieve<'_, '_>,
-        (page, read): (&Bytes, &Page<'_>),
+        read: &Page<'_>,
         skipped: usize,
     ) -> Option<usize> {
         if self.member.is_empty() {
@@ -352,7 +465,8 @@ impl Filled {
             if self.is_full(listing.size) {
                 return Some(own - 1);
             }
-            let item = page.slice_ref(item.raw.as_bytes());
+            // A copy, so that what is another's is not held along with it.
+            let item = Bytes::copy_from_slice(item.raw.as_bytes());
             self.bytes += item.len();
             self.items.push(item);
         }

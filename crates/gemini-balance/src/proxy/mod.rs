@@ -3,6 +3,7 @@
 //! No SQL and no lock across an await. Everything here may be dropped at any await and leaves
 //! the world right: what must be given back is held by the [`exchange::Exchange`].
 
+mod ahead;
 mod attempt;
 mod body;
 mod call;
@@ -134,6 +135,10 @@ async fn proxied(
             if let Some(guest) = guest {
                 let asked = (head, body);
                 return Box::pin(live::open(worker, exchange, asked, guest, &target)).await;
+            }
+            if upload::is_large(app, head, &target) {
+                let sending = upload::forward_whole(worker, exchange, head, body, &target);
+                return Box::pin(sending).await;
             }
             let makes_token = makes_token(&target, head.method.as_str());
             match call::prepare(app, &mut exchange, (head, from), body, &target).await {

@@ -130,6 +130,7 @@ impl Relay {
         };
         relay.note();
         for chunk in accepted.held {
+            relay.read(&chunk);
             relay.enqueue(chunk);
         }
         if accepted.is_whole || relay.body.is_end_stream() {
@@ -149,7 +150,14 @@ impl Relay {
             tap.see(&chunk);
             self.note();
         }
+        self.read(&chunk);
         self.enqueue(chunk);
+    }
+
+    fn read(&mut self, chunk: &[u8]) {
+        if let Some(note) = &mut self.note {
+            note.read(&self.app, chunk);
+        }
     }
 
     /// Notes what the answer says of a resource, before the caller can read it.

@@ -253,6 +253,30 @@ pub(super) fn pass_on_refusal(
     failed.pass_on(exchange)
 }
 
+/// Whether a refusal is about the key, and another one might do.
+pub(super) fn is_of_key(app: &App, refused: &Refused) -> bool {
+    let judged = judge_failure(refused.failure.kind, refused.wait_ms(), circumstances(app));
+    judged.1 == Next::OtherKey
+}
+
+/// Ends a request that cannot be tried with another key, though the next one may have another: what
+/// the upstream says of the key is none of the caller's business.
+pub(super) fn give_up_key(
+    app: &App,
+    mut exchange: Exchange,
+    refused: &Refused,
+    key: &ServiceKey,
+) -> Served {
+    let kind = refused.failure.kind;
+    let (verdict, _) = judge_failure(kind, refused.wait_ms(), circumstances(app));
+    let reason = redact(&refused.failure.message, key);
+    let (status, error) = (refused.status.as_u16(), Some(kind.code()));
+    exchange.end_attempt(&Ending { status, error, verdict, reason: &reason });
+    let failed = ProxyError::UpstreamFault;
+    exchange.pass_on(failed.status().as_u16(), kind.code());
+    Served::Refused(Answer::Own(failed))
+}
+
 /// Ends a request that got no usable answer and is not tried again.
 pub(super) fn pass_on_fault(mut exchange: Exchange, fault: Fault) -> Served {
     let (verdict, _) = judge_fault(fault);

@@ -1,9 +1,13 @@
-//! Uploads in pieces: the address that the upstream hands out becomes one of ours, and what is sent
-//! there goes through without being kept.
+//! Uploads: files that go through without being kept.
+//!
+//! In pieces: the address that the upstream hands out becomes one of ours.
 //!
 //! The address is a capability ([`Ticket`]): some clients send the pieces of a file without any key.
 //! A piece goes to the key that began the upload, or one of its project; it cannot be sent twice, so
 //! there is one try, and a client that speaks the protocol asks how far it came and goes on.
+//!
+//! Whole, alone or behind its description: a large file has one try likewise, with any key; a small one
+//! is a body like others, which more than one key can be tried with.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +15,9 @@ use std::time::Duration;
 use dialect::path::Target;
 use dialect::resource::{Use, shape};
 use dialect::{Dialect, Tap};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 use keypool::Kin;
 use tokio::time::MissedTickBehavior;
 
@@ -22,11 +26,12 @@ use crate::intake::RequestBody;
 use crate::origin::Origin;
 use crate::proxy::attempt::{Accepted, Fault, Outcome, refuse};
 use crate::proxy::body::ProxyBody;
-use crate::proxy::call::NO_MODEL;
+use crate::proxy::call::{NO_MODEL, path_and_query, preferred};
 use crate::proxy::error::ProxyError;
 use crate::proxy::exchange::Exchange;
 use crate::proxy::note::Note;
 use crate::proxy::passing::{Passing, Progress};
+use crate::proxy::pin::{self, Pinned};
 use crate::proxy::read_body::BodyLimits;
 use crate::proxy::serve::{self, Served};
 use crate::proxy::{caller, headers, own_url};
@@ -40,6 +45,8 @@ pub(super) const FIELDS: &str = "x-goog-upload-";
 const UPLOAD_ID: &str = "upload_id";
 /// The longest path of an upstream's upload that is handed out, in bytes.
 const TARGET_BYTES_MAX: usize = 8 * 1024;
+/// Largest file that is held while keys are tried, in bytes: as much as a piece of Google's clients.
+const HELD_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// How often it is looked whether an upload still moves.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -52,6 +59,20 @@ pub(super) fn is_upload(target: &Target) -> bool {
 pub(super) fn is_file(target: &Target, headers: &HeaderMap) -> bool {
     let begins = headers.get("x-goog-upload-command").is_some_and(|it| it == "start");
     is_upload(target) && !begins
+}
+
+/// Whether a request brings a file that is too large to be held, or may be.
+pub(super) fn is_large(app: &App, head: &Parts, target: &Target) -> bool {
+    let bytes_max = HELD_BYTES_MAX.min(app.config.limits.body_bytes_max as u64);
+    let is_sent = matches!(head.method, Method::POST | Method::PUT);
+    let is_chunked = head.headers.contains_key(TRANSFER_ENCODING);
+    let is_long = declared(&head.headers).is_some_and(|length| bytes_max < length);
+    is_sent && is_file(target, &head.headers) && (is_chunked || is_long)
+}
+
+/// The length of a body, if its head tells it.
+fn declared(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// The upload that a request goes on with, and who began it; `None` if it begins one, or is none.
@@ -182,11 +203,87 @@ pub(super) async fn forward(
         headers: headers::to_upstream_for(head, target),
         body: bytes::Bytes::new(),
     };
-    let piece = Piece { worker, outgoing, length, ticket: &ticket };
-    let touched = Use::of(target, head.method.as_str());
     // What is sent to a store is not a store that is made; the answer to a file names it.
-    let served = piece.send(exchange, body, &touched).await;
-    served.into_response(dialect)
+    let touched = Use::of(target, head.method.as_str());
+    let piece = Piece { worker, outgoing, length, kin: Some(ticket.kin), is_bound: true };
+    piece.send(exchange, body, &touched).await.into_response(dialect)
+}
+
+/// Passes on a large file that comes whole.
+pub(super) async fn forward_whole(
+    worker: &Arc<Worker>,
+    mut exchange: Exchange,
+    head: &Parts,
+    body: RequestBody,
+    target: &Target,
+) -> Response<ProxyBody> {
+    let dialect = target.dialect;
+    let app = &worker.app;
+    let touched = Use::of(target, head.method.as_str());
+    let (length, is_bound) = match admit_whole(app, &mut exchange, head, &touched).await {
+        Ok(admitted) => admitted,
+        Err(error) => {
+            exchange.refuse(&error);
+            return error.response(dialect).map(ProxyBody::whole);
+        }
+    };
+    let outgoing = Outgoing {
+        method: head.method.clone(),
+        path_and_query: path_and_query(&target.path, head.uri.query().unwrap_or_default()),
+        headers: headers::to_upstream_for(head, target),
+        body: bytes::Bytes::new(),
+    };
+    let kin = exchange.key().and_then(|key| app.pool.kin(key.id));
+    let piece = Piece { worker, outgoing, length, kin, is_bound };
+    piece.send(exchange, body, &touched).await.into_response(dialect)
+}
+
+/// Takes a place among the requests for a body of its declared length, which is told.
+async fn admit_body(
+    app: &App,
+    exchange: &mut Exchange,
+    head: &Parts,
+) -> Result<Option<u64>, ProxyError> {
+    let bytes_max = app.config.limits.upload_bytes_max;
+    let length = declared(&head.headers);
+    if length.is_some_and(|length| bytes_max < length) {
+        return Err(ProxyError::BodyTooLarge { bytes_max });
+    }
+    exchange.hold_permit(app.admission.admit().await?);
+    Ok(length)
+}
+
+/// Takes a place and a key for a file that comes whole: the one that sees what the path names, or the
+/// one that made what its user key has made just before, or any. Tells its declared length, and whether
+/// no other key would do.
+async fn admit_whole(
+    app: &App,
+    exchange: &mut Exchange,
+    head: &Parts,
+    touched: &Use,
+) -> Result<(Option<u64>, bool), ProxyError> {
+    let length = admit_body(app, exchange, head).await?;
+    let user = exchange.user();
+    let patience = Duration::from_millis(app.config.pool.no_key_wait_ms);
+    let lease = match (pin::find(app, user, touched, b"")?, preferred(app, user, touched)) {
+        (Some(Pinned { kin, name }), _) => {
+            let leased = app.pool.lease_kin(&kin, NO_MODEL, &[], patience).await;
+            let told = |refusal| ProxyError::of_pinned_refusal(&refusal, &name, app.pool.now());
+            exchange.begin_attempt(leased.map_err(told)?);
+            return Ok((length, true));
+        }
+        (None, Some(kin)) => app.pool.lease_kin(&kin, NO_MODEL, &[], Duration::ZERO).await.ok(),
+        (None, None) => None,
+    };
+    let lease = match lease {
+        Some(lease) => lease,
+        None => {
+            let leased = app.pool.lease(NO_MODEL, &[], patience).await;
+            leased.map_err(|refusal| ProxyError::of_refusal(&refusal, app.pool.now()))?
+        }
+    };
+    exchange.begin_attempt(lease);
+    Ok((length, false))
 }
 
 /// Takes a place and a key for a piece, and tells its declared length.
@@ -196,26 +293,24 @@ async fn admit_piece(
     head: &Parts,
     ticket: &Ticket,
 ) -> Result<Option<u64>, ProxyError> {
-    let bytes_max = app.config.limits.upload_bytes_max;
-    let declared = head.headers.get(CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
-    if declared.is_some_and(|length: u64| length > bytes_max) {
-        return Err(ProxyError::BodyTooLarge { bytes_max });
-    }
-    exchange.hold_permit(app.admission.admit().await?);
+    let length = admit_body(app, exchange, head).await?;
     let patience = Duration::from_millis(app.config.pool.no_key_wait_ms);
     let leased = app.pool.lease_kin(&ticket.kin, NO_MODEL, &[], patience).await;
     let lease = leased
         .map_err(|refusal| ProxyError::of_pinned_refusal(&refusal, "the upload", app.pool.now()))?;
     exchange.begin_attempt(lease);
-    Ok(declared)
+    Ok(length)
 }
 
-/// One piece of an upload on its way.
+/// One piece of an upload on its way, or a file that comes whole.
 struct Piece<'a> {
     worker: &'a Arc<Worker>,
     outgoing: Outgoing,
     length: Option<u64>,
-    ticket: &'a Ticket,
+    /// The keys that see what comes of it.
+    kin: Option<Kin>,
+    /// Whether no other keys would do.
+    is_bound: bool,
 }
 
 impl Piece<'_> {
@@ -268,6 +363,9 @@ impl Piece<'_> {
             }
             let passed = headers_of(answer.headers());
             return match refuse(answer, app.clock.wall_ms()).await {
+                Outcome::Refused(refused) if !self.is_bound && serve::is_of_key(app, &refused) => {
+                    serve::give_up_key(app, exchange, &refused, &key)
+                }
                 Outcome::Refused(refused) => {
                     serve::pass_on_refusal(app, exchange, *refused, (&key, passed))
                 }
@@ -276,7 +374,7 @@ impl Piece<'_> {
             };
         }
         let (head, body) = answer.into_parts();
-        let note = Note::of(touched, Some(self.ticket.kin.clone()), self.ticket.user);
+        let note = Note::of(touched, self.kin, exchange.user());
         let content_type = head.headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
         let shape = content_type.and_then(shape);
         let tap = shape.map(|shape| Tap::new(Dialect::Gemini, shape).noting_resource());

@@ -43,6 +43,8 @@ const GONE_MS: i64 = 60 * 60 * 1_000;
 /// How long a Live session can be resumed behind its last handle, and some more: Google says two
 /// hours.
 const RESUMABLE_MS: i64 = 3 * 60 * 60 * 1_000;
+/// What the names of Live sessions begin with.
+const SESSIONS: &str = "liveSessions/";
 /// Most resources written in one transaction.
 const WRITTEN_MAX: usize = 4_096;
 /// How many are looked at before requests get their turn again.
@@ -252,7 +254,7 @@ impl Resources {
             |name: &str| name.strip_prefix(kind).and_then(|rest| rest.strip_prefix('/')).is_some();
         table
             .held(Some(user).filter(|_| !self.rules.is_shared))
-            .filter(|(name, known)| is_kind(name) && known.is_live(now_ms))
+            .filter(|(name, known)| is_kind(name) && !is_session(name) && known.is_live(now_ms))
             .map(|(name, known)| (Arc::clone(name), known.kin.clone()))
             .collect()
     }
@@ -261,7 +263,7 @@ impl Resources {
     pub fn kept(&self, name: &str) -> Option<Kept> {
         let now_ms = self.clock.wall_ms();
         let table = self.table.lock();
-        let known = table.get(name).filter(|known| known.is_live(now_ms));
+        let known = table.get(name).filter(|known| !is_session(name) && known.is_live(now_ms));
         known.map(|known| known.kept(name.into()))
     }
 
@@ -276,7 +278,7 @@ impl Resources {
             let Some((end, _)) = some.last() else { return page };
             last = Some(end.clone());
             for ((_, name), known) in some {
-                if !known.is_live(now_ms) || !wanted.includes(&name, &known) {
+                if is_session(&name) || !known.is_live(now_ms) || !wanted.includes(&name, &known) {
                     continue;
                 }
                 let kept = known.kept(name);
@@ -442,7 +444,13 @@ pub async fn remember(resources: Arc<Resources>, store: Store, lifecycle: Lifecy
 
 /// The name under which a Live session is remembered: a handle is long, and nobody else's business.
 fn session_name(handle: &str) -> String {
-    format!("liveSessions/{}", URL_SAFE_NO_PAD.encode(Sha256::digest(handle)))
+    format!("{SESSIONS}{}", URL_SAFE_NO_PAD.encode(Sha256::digest(handle)))
+}
+
+/// Whether a name is that of a Live session. It is ours: the upstream lists and deletes nothing by it,
+/// so it is shown to nobody.
+fn is_session(name: &str) -> bool {
+    name.starts_with(SESSIONS)
 }
 
 /// A moment as the upstream writes it, in ms since the epoch.

@@ -1,5 +1,6 @@
 //! Live sessions: a conversation over a WebSocket, with one of many keys behind it.
 
+mod caller;
 mod many;
 mod token;
 
@@ -295,8 +296,13 @@ async fn a_session_is_resumed_with_the_project_that_knows_it_also_after_a_restar
     }
     leave(client).await;
     let knows = gateway.upstream.heard().pop().unwrap().key;
-    // The newest two are remembered.
+    // The newest two are remembered, and shown to nobody: they are no resources of the upstream.
     assert_eq!(gateway.app().resources.len(), 2);
+    let admin = gateway.admin().await;
+    assert_eq!(admin.get("/api/resources").await.json()["total"], 0);
+    let sent = gateway.upstream.seen().len();
+    assert_eq!(gateway.gemini().get("/v1beta/liveSessions").await.json(), json!({}));
+    assert_eq!(gateway.upstream.seen().len(), sent);
 
     gateway = gateway.restart().await;
 

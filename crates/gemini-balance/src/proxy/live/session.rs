@@ -85,6 +85,8 @@ struct Session {
     look: Interval,
     draining: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     drained: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// The user key lets in no more.
+    caller_ended: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 /// Moments on the monotonic clock, in ms.
@@ -141,6 +143,7 @@ impl Session {
             look,
             draining: Some(Box::pin(app.lifecycle.draining().clone().cancelled_owned())),
             drained: Box::pin(app.lifecycle.drained().clone().cancelled_owned()),
+            caller_ended: Box::pin(search.exchange.caller().ended().clone().cancelled_owned()),
             search,
         }
     }
@@ -373,6 +376,9 @@ impl Session {
         if self.drained.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Over::Stopped(ProxyError::Draining));
         }
+        if self.caller_ended.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Over::Stopped(ProxyError::CallerEnded));
+        }
         if let Some(draining) = &mut self.draining
             && draining.as_mut().poll(cx).is_ready()
         {
@@ -394,6 +400,10 @@ impl Session {
             if self.pace.asked_ms.is_some_and(|at| limits.stream_idle_timeout_ms <= since(at)) {
                 let outcome = Outcome::Fault(Fault::ContentTimeout);
                 return Poll::Ready(Over::Failed(outcome, None));
+            }
+            // It may have expired, which nobody is told.
+            if !app.user_keys.is_live(self.search.exchange.caller(), app.clock.wall_ms()) {
+                return Poll::Ready(Over::Stopped(ProxyError::CallerEnded));
             }
             if limits.live_idle_timeout_ms <= since(self.pace.message_ms) {
                 return Poll::Ready(Over::Stopped(ProxyError::LiveIdle));
@@ -613,6 +623,8 @@ fn code_of(error: &ProxyError) -> u16 {
     match error.status() {
         _ if *error == ProxyError::Draining => 1001,
         _ if *error == ProxyError::LiveIdle => 1000,
+        // As the upstream has it for who may not call.
+        _ if *error == ProxyError::CallerEnded => 1008,
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => 1013,
         _ => 1011,
     }

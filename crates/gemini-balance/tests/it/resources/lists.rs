@@ -1,10 +1,12 @@
 //! Lists hold what the caller has, wherever it is kept.
 
-use fake_upstream::{Answer, When};
+use std::time::Duration;
+
+use fake_upstream::{Answer, Step, When};
 use serde_json::{Value, json};
 
 use super::{another, close, keeping, small_file, spread};
-use crate::support::{Client, Setup};
+use crate::support::{Client, Gateway, Setup};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_holds_everything_of_the_caller_and_nothing_of_others_page_by_page() {
@@ -79,6 +81,100 @@ async fn a_list_that_cannot_be_whole_says_so() {
     assert_eq!(listed["files"].as_array().unwrap().len(), files.len() - 1);
     assert_eq!(client.get("/v1beta/files?pageToken=x").await.status, 400);
     close(gateway).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn eight_projects_are_asked_at_once_and_tell_in_their_order_whoever_answers_first() {
+    let gateway = keeping(spread(), 20).await;
+    let client = gateway.gemini();
+    for _ in 0..20 {
+        small_file(&gateway, &client).await;
+    }
+    let in_order = told(&client.get("/v1beta/files").await.json());
+    assert_eq!(in_order.len(), 20);
+    slow_down(&gateway, |number| 200 - 8 * number);
+    gateway.forget();
+
+    let mut listing = std::pin::pin!(client.get("/v1beta/files"));
+    let (mut at_once, mut look) = (0, tokio::time::interval(Duration::from_millis(2)));
+    let listed = loop {
+        tokio::select! {
+            listed = &mut listing => break listed.json(),
+            _ = look.tick() => at_once = at_once.max(gateway.upstream.open_requests()),
+        }
+    };
+
+    assert_eq!(told(&listed), in_order);
+    assert_eq!(at_once, 8);
+    assert_eq!(gateway.upstream.seen().len(), 20);
+    let rows = gateway.rows().await;
+    let attempts = rows.iter().rev().take(20).map(|row| (row.attempt, row.is_final));
+    let expected = (1..=20).rev().map(|attempt| (attempt, attempt == 20));
+    assert!(attempts.eq(expected), "a row for each, and the last of them is final");
+    close(gateway).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_projects_are_asked_than_a_page_needs() {
+    let gateway = keeping(spread(), 20).await;
+    let client = gateway.gemini();
+    for _ in 0..40 {
+        small_file(&gateway, &client).await;
+    }
+    gateway.forget();
+
+    let page = client.get("/v1beta/files?pageSize=4").await.json();
+
+    assert_eq!(page["files"].as_array().unwrap().len(), 4);
+    let asked = gateway.upstream.seen().len();
+    assert!(asked <= 4, "{asked} projects were asked for four files");
+    close(gateway).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_while_projects_are_asked_leaves_nothing_behind() {
+    let gateway = keeping(spread(), 20).await;
+    let client = gateway.gemini();
+    for _ in 0..20 {
+        small_file(&gateway, &client).await;
+    }
+    slow_down(&gateway, |_| 60_000);
+    gateway.forget();
+
+    let leaving = tokio::time::timeout(Duration::from_millis(300), client.get("/v1beta/files"));
+    assert!(leaving.await.is_err());
+
+    gateway.idle().await;
+    assert_eq!(gateway.upstream.seen().len(), 8);
+    let row = gateway.final_rows().await.pop().unwrap();
+    assert_eq!(row.error_kind.as_deref(), Some("client_closed"));
+    gateway.upstream.clear();
+    close(gateway).await;
+}
+
+/// The names in a page, in their order.
+fn told(page: &Value) -> Vec<String> {
+    let files = page["files"].as_array().unwrap();
+    files.iter().map(|file| file["name"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Has every project tell what it keeps after a while, in ms, by its number.
+fn slow_down(gateway: &Gateway, wait_ms: impl Fn(u64) -> u64) {
+    let kept = gateway.upstream.kept();
+    for (number, (_, key)) in (0..).zip(&kept) {
+        let own = kept.iter().filter(|(_, project)| project == key);
+        let files: Vec<_> = own.map(|(name, _)| json!({"name": name})).collect();
+        let steps = vec![
+            Step::Wait { ms: wait_ms(number) },
+            Step::Head {
+                status: 200,
+                headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            },
+            Step::Bytes(json!({"files": files}).to_string().into()),
+        ];
+        let when = When::any().key(key).method("GET").path_contains("/files");
+        gateway.upstream.on(when, Answer::steps(steps));
+    }
 }
 
 /// Walks through all pages; the items, and how many pages there were.

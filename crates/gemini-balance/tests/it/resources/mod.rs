@@ -4,6 +4,7 @@
 mod administered;
 mod affinity;
 mod lists;
+mod operations;
 mod uploads;
 
 use bytes::Bytes;

@@ -1,13 +1,15 @@
 //! Files go up in pieces, through an address that lets in by itself.
 
 use bytes::Bytes;
-use fake_upstream::Upstream;
+use dialect::Dialect;
+use fake_upstream::{Answer, Upstream, When};
 use http::Method;
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::{begin, close, keeping, path_of, piece, small_file, upload};
 use crate::support::process::{Process, log_in};
-use crate::support::{Client, PASSWORD, Setup};
+use crate::support::{Client, PASSWORD, Reply, Setup};
 
 /// What an upload may cost at most, however large it is.
 const UPLOAD_KIB_MAX: u64 = 4 * 1024;
@@ -127,44 +129,111 @@ async fn a_piece_beyond_the_limit_is_refused_before_anybody_is_asked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_of_300_mb_is_never_held() {
-    let upstream = Upstream::start().await.unwrap();
-    upstream.keep_resources();
-    let directory = tempfile::tempdir().unwrap();
-    let gemini = upstream.url();
-    let mut process = Process::start(
-        directory.path(),
-        &[
-            ("GEMINI_API_BASE_URL", gemini.as_str()),
-            ("PASSWORD", PASSWORD),
-            ("WORKERS", "1"),
-            ("UPSTREAM_ALLOW_PRIVATE", "true"),
-        ],
-    );
-    let address = process.address().await;
-    let admin = log_in(address).await;
-    admin.post("/api/keys", &json!({"api_keys": ["service-key-1"]})).await;
-    let made = admin.post("/api/auth_keys", &json!({"alias": "alice"})).await.json();
-    let client = Client::new(address).with("x-goog-api-key", made["api_key"].as_str().unwrap());
-    let stranger = Client::new(address);
+    let lone = Lone::start().await;
     let whole = async |content: Bytes| {
-        let path = begin(&client, "/upload/v1beta/files", content.len()).await;
-        let sender = stranger
+        let path = begin(&lone.client, "/upload/v1beta/files", content.len()).await;
+        let sender = Client::new(lone.client.address())
             .with("x-goog-upload-command", "upload, finalize")
             .with("x-goog-upload-offset", "0");
         sender.send(Method::POST, &path, content).await
     };
-    let first = whole(Bytes::from(vec![7; 20_000_000])).await;
-    assert_eq!(first.status, 200, "{}", first.text());
-    process.forget_peak_memory();
-    let (before, _) = process.memory_kib();
 
-    let reply = whole(Bytes::from(vec![7; 300_000_000])).await;
+    lone.holds_nothing(whole).await;
 
-    assert_eq!(reply.json()["file"]["sizeBytes"], "300000000");
-    let (_, peak) = process.memory_kib();
-    let cost = peak.saturating_sub(before);
-    assert!(cost <= UPLOAD_KIB_MAX, "it cost {cost} KiB");
-    upstream.stop().await;
+    lone.upstream.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_300_mb_that_comes_whole_is_never_held() {
+    let lone = Lone::start().await;
+    for (protocol, content_type) in
+        [("raw", "text/plain"), ("multipart", "multipart/related; boundary=b")]
+    {
+        let whole = async |content: Bytes| {
+            let sender = lone.client.with("x-goog-upload-protocol", protocol);
+            let sender = sender.with("content-type", content_type);
+            sender.send(Method::POST, "/upload/v1beta/files", content).await
+        };
+
+        lone.holds_nothing(whole).await;
+    }
+    lone.upstream.stop().await;
+}
+
+/// A gateway in a process of its own, whose memory can be seen.
+struct Lone {
+    process: Process,
+    client: Client,
+    upstream: Upstream,
+    _directory: TempDir,
+}
+
+impl Lone {
+    async fn start() -> Self {
+        let upstream = Upstream::start().await.unwrap();
+        upstream.keep_resources();
+        let directory = tempfile::tempdir().unwrap();
+        let gemini = upstream.url();
+        let mut process = Process::start(
+            directory.path(),
+            &[
+                ("GEMINI_API_BASE_URL", gemini.as_str()),
+                ("PASSWORD", PASSWORD),
+                ("WORKERS", "1"),
+                ("UPSTREAM_ALLOW_PRIVATE", "true"),
+            ],
+        );
+        let address = process.address().await;
+        let admin = log_in(address).await;
+        admin.post("/api/keys", &json!({"api_keys": ["service-key-1"]})).await;
+        let made = admin.post("/api/auth_keys", &json!({"alias": "alice"})).await.json();
+        let client = Client::new(address).with("x-goog-api-key", made["api_key"].as_str().unwrap());
+        Self { process, client, upstream, _directory: directory }
+    }
+
+    /// Sends a file, and a far larger one, which costs no more.
+    async fn holds_nothing(&self, send: impl AsyncFn(Bytes) -> Reply) {
+        let first = send(Bytes::from(vec![7; 20_000_000])).await;
+        assert_eq!(first.status, 200, "{}", first.text());
+        self.process.forget_peak_memory();
+        let (before, _) = self.process.memory_kib();
+
+        let reply = send(Bytes::from(vec![7; 300_000_000])).await;
+
+        assert_eq!(reply.json()["file"]["sizeBytes"], "300000000");
+        let (_, peak) = self.process.memory_kib();
+        let cost = peak.saturating_sub(before);
+        assert!(cost <= UPLOAD_KIB_MAX, "it cost {cost} KiB");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_file_that_comes_whole_lies_where_others_lie_and_has_one_try() {
+    let gateway = keeping(Setup::default(), 20).await;
+    let client = gateway.gemini();
+    let raw = client.with("x-goog-upload-protocol", "raw").with("content-type", "text/plain");
+    let content = Bytes::from(vec![b'x'; 9 << 20]);
+    let small = small_file(&gateway, &client).await;
+
+    let large = raw.send(Method::POST, "/upload/v1beta/files", content.clone()).await.json();
+
+    let asked = super::about(&[&small["uri"], &large["file"]["uri"]], None);
+    assert_eq!(client.post(&super::generate(), &asked).await.status, 200, "made in one project");
+    let download = client.get(&format!("{}:download?alt=media", path_of(&large["file"]))).await;
+    assert!(download.body == content);
+
+    // A key that is at fault is not the caller's business, and serves nobody from then on.
+    gateway.upstream.on(When::any().times(1), Answer::key_invalid());
+    gateway.forget();
+    let failed = raw.send(Method::POST, "/upload/v1beta/files", content.clone()).await;
+    gateway.assert_error(&failed, Dialect::Gemini, 502, "upstream_fault");
+    assert_eq!(gateway.upstream.seen().len(), 1);
+    let row = gateway.final_rows().await.pop().unwrap();
+    assert_eq!((row.error_kind.as_deref(), row.status), (Some("key_invalid"), Some(502)));
+    let again = raw.send(Method::POST, "/upload/v1beta/files", content).await;
+    assert_eq!(again.status, 200, "{}", again.text());
+
+    close(gateway).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -37,7 +37,7 @@ export const settingDocs: Record<string, string> = {
 	BODY_LIMIT_MB: '请求体的最大大小，单位 MiB。',
 	BODY_BUDGET_MB:
 		'同时保存在内存中的请求体总量，单位 MiB；超出的请求得到 503 和 `Retry-After`。',
-	UPLOAD_LIMIT_MB: '上传到 `/upload/…` 的单个分片的最大大小，单位 MiB。内容直接转发，不在内存中保留。',
+	UPLOAD_LIMIT_MB: '上传到 `/upload/…` 的文件或单个分片的最大大小，单位 MiB。内容直接转发，不在内存中保留。',
 	MAX_LIVE_SESSIONS:
 		'同时打开的 Live 会话（WebSocket）数，不计入 `MAX_CONCURRENT_REQUESTS`；超出的得到 503。`0` 表示全部拒绝。',
 	LIVE_IDLE_TIMEOUT_SECONDS:
