@@ -12,6 +12,7 @@ const BUSY = Number(process.env['BUSY'] ?? 1);
 /** The budgets, in ms. */
 const PAINT_MAX = 1_000 * BUSY;
 const TASK_MAX = 100 * BUSY;
+const SEEN_WAIT_MS = 20_000;
 const LIVE_MS = 15_000;
 const CALLERS = 4;
 
@@ -67,11 +68,14 @@ async function paint(page: Page, path: string, ready: string): Promise<number> {
 	return await page.evaluate(() => performance.getEntriesByName('painted')[0]?.startTime ?? NaN);
 }
 
-/** How long something takes until it is seen. */
-async function timed(act: () => Promise<void>, seen: () => Promise<void>): Promise<number> {
+/**
+ * How long something takes until it is seen: looked for with every frame, since what waits longer from
+ * look to look measures its own patience.
+ */
+async function timed(page: Page, act: () => Promise<unknown>, seen: () => boolean): Promise<number> {
 	const began = performance.now();
 	await act();
-	await seen();
+	await page.waitForFunction(seen, undefined, { timeout: SEEN_WAIT_MS });
 	return performance.now() - began;
 }
 
@@ -98,39 +102,39 @@ const box = 'input[aria-label^="Select AIza"]';
 test('fifty thousand keys', async ({ adminPage: page, gateway, userKey }) => {
 	hold('keys: first paint', await paint(page, '/request-keys', box), PAINT_MAX);
 	await expect(page.getByText('50,000 keys')).toBeVisible();
-	const last = page.locator(`tr[aria-rowindex="${KEYS + 1}"] input`);
 	const toEnd = () => page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
-	hold('keys: scrolled to the end', await timed(toEnd, () => expect(last).toBeVisible()), PAINT_MAX);
+	const isAtEnd = () => document.querySelector('tr[aria-rowindex="50001"] input') !== null;
+	hold('keys: scrolled to the end', await timed(page, toEnd, isAtEnd), PAINT_MAX);
 	expect(await page.getByRole('row').count()).toBeLessThan(80);
 
 	await page.evaluate(() => scrollTo(0, 0));
 	const tag = page.getByRole('combobox', { name: 'Tag' });
 	await expect(tag.locator('option')).toHaveCount(6);
-	const filter = async () => void (await tag.selectOption('part-3'));
-	const counted = () => expect(page.getByText('10,000 keys')).toBeVisible();
-	hold('keys: filtered by a tag', await timed(filter, counted), PAINT_MAX);
+	const isFiltered = () => document.querySelector('main')?.textContent.includes('10,000 keys') === true;
+	hold('keys: filtered by a tag', await timed(page, () => tag.selectOption('part-3'), isFiltered), PAINT_MAX);
 	await page.goto('/request-keys');
 	await expect(page.locator(box).first()).toBeVisible();
-	const sorted = () => expect(page).toHaveURL(/sort=last_used_at/);
-	const sort = () => page.getByRole('button', { name: 'Last used' }).click();
-	hold('keys: sorted', await timed(sort, sorted), PAINT_MAX);
+	const sort = () => page.getByRole('columnheader').getByRole('button', { name: 'Last used' }).click();
+	const isSorted = () =>
+		document.querySelector('th[aria-sort=ascending]')?.textContent.includes('Last used') === true &&
+		document.querySelector('tr[aria-rowindex="2"] input') !== null;
+	hold('keys: sorted', await timed(page, sort, isSorted), PAINT_MAX);
+	await expect(page).toHaveURL(/sort=last_used_at/);
 	hold('keys: longest task while requests are served', await longestTask(page, gateway, userKey), TASK_MAX);
 });
 
 test('a million rows of the log', async ({ adminPage: page }) => {
 	hold('log: first paint', await paint(page, '/request-logs', '[data-row="0"]'), PAINT_MAX);
-	const failed = async () => {
-		await page.getByRole('combobox', { name: 'Outcome' }).selectOption('false');
+	const failed = () => page.getByRole('combobox', { name: 'Outcome' }).selectOption('false');
+	const isFiltered = () => {
+		const rows = Array.from(document.querySelectorAll('[data-row]'), (row) => row.textContent);
+		return 0 < rows.length && !rows.some((text) => text.includes('200 succeeded'));
 	};
-	const isFiltered = async () => {
-		await expect(page).toHaveURL(/success=false/);
-		await expect(page.getByText('200 succeeded')).toHaveCount(0);
-		await expect(page.locator('[data-row="0"]')).toBeVisible();
-	};
-	hold('log: filtered by outcome', await timed(failed, isFiltered), PAINT_MAX);
-	const further = async () => await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
-	const isFurther = () => expect(page.locator('[data-row="110"]')).toBeAttached();
-	hold('log: read on at the end of a page', await timed(further, isFurther), PAINT_MAX);
+	hold('log: filtered by outcome', await timed(page, failed, isFiltered), PAINT_MAX);
+	await expect(page).toHaveURL(/success=false/);
+	const further = () => page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+	const isFurther = () => document.querySelector('[data-row="110"]') !== null;
+	hold('log: read on at the end of a page', await timed(page, further, isFurther), PAINT_MAX);
 	expect(await page.locator('[data-row]').count()).toBeLessThan(80);
 });
 

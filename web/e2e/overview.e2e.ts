@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { serviceKey } from './support/admin';
 import { expect, expectAccessible, expectNoSidewaysScroll, test } from './support/test';
+import { openLive } from './support/traffic';
 
 test.use({ fresh: true });
 
@@ -113,4 +114,40 @@ test('what the guide shows for curl, openai and google-genai works as it stands 
 	await page.goto('/');
 	await expect(page.getByRole('heading', { level: 1, name: 'Overview' })).toBeVisible();
 	await expect(page.getByRole('heading', { name: 'First steps' })).toBeHidden();
+});
+
+test.describe('Live sessions', () => {
+	test.use({ settings: { MAX_LIVE_SESSIONS: '2' } });
+
+	test('those that are open are counted and named, and leave again @phone', async ({
+		adminPage: page,
+		admin,
+		gateway
+	}) => {
+		await admin.POST('/api/keys', { body: { api_keys: [serviceKey('good', 1), serviceKey('good', 2)] } });
+		const { data: caller } = await admin.POST('/api/auth_keys', { body: { alias: 'a caller' } });
+		const open = () => openLive(gateway, caller?.api_key ?? '', 'gemini-live');
+		await page.goto('/');
+		const panel = page.getByRole('region', { name: 'Live sessions' });
+		await expect(panel).toContainText('0 of 2 open');
+		await expect(panel).toContainText('No Live session is open.');
+
+		const sessions = [await open(), await open()];
+		await page.reload();
+		await expect(panel).toContainText('2 of 2 open');
+		await expect(panel.getByText('full', { exact: true })).toBeVisible();
+		// The first row has the names of the columns.
+		const rows = panel.getByRole('table').getByRole('row');
+		await expect(rows).toHaveCount(3);
+		await expect(rows.nth(1)).toContainText('gemini-live');
+		await expect(rows.nth(1).getByRole('link', { name: 'a caller' })).toBeVisible();
+		await expect(rows.nth(1).getByRole('link', { name: /^AIza/ })).toBeVisible();
+		await expectAccessible(page);
+		await expectNoSidewaysScroll(page);
+
+		sessions.forEach((socket) => socket.destroy());
+		// Nothing is loaded anew: the page goes on by itself.
+		await expect(panel).toContainText('0 of 2 open', { timeout: 15_000 });
+		await expect(panel.getByRole('table')).toBeHidden();
+	});
 });

@@ -93,3 +93,45 @@ test('what a caller sends stays text, and the lines can be downloaded', async ({
 	const text = await readFile(await (await download).path(), 'utf8');
 	expect(text).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z INFO .*model-last/m);
 });
+
+test('of a flood only what can be seen is drawn, and one who scrolls up reads on undisturbed', async ({
+	adminPage: page,
+	gateway,
+	userKey
+}) => {
+	test.slow();
+	await ask(gateway, userKey, 'model-before');
+	await page.goto('/realtime-logs?level=trace');
+	const log = page.getByRole('log');
+	const lines = log.locator('> div');
+	await expect(log).toContainText('model-before');
+	const flood = async (name: string, count: number) => {
+		for (let at = 0; at < count; at += 1) await ask(gateway, userKey, `${name}-${at}`);
+	};
+	await flood('second', 350);
+	await expect(log).toContainText('second-349');
+	expect(await lines.count()).toBe(150);
+
+	// Upwards, more of what was there before is drawn: down to the first line that is kept.
+	const toEnd = page.getByRole('button', { name: 'To the newest' });
+	await expect(async () => {
+		await log.evaluate((box) => (box.scrollTop = 0));
+		expect(await lines.count()).toBeGreaterThan(300);
+	}).toPass();
+	await expect(toEnd).toBeVisible();
+	await log.evaluate((box) => (box.scrollTop = 1_000));
+	const text = async () =>
+		await log.evaluate((box) => {
+			const { left, top } = box.getBoundingClientRect();
+			return document.elementFromPoint(left + 200, top + 20)?.closest('[role=log] > div')?.textContent;
+		});
+	const before = await text();
+	expect(before).toBeTruthy();
+	await flood('third', 20);
+	await expect(log).not.toContainText('third-19');
+	expect(await text()).toBe(before);
+	await toEnd.click();
+	await expect(log).toContainText('third-19');
+	await expect(toEnd).toBeHidden();
+	expect(await lines.count()).toBe(150);
+});

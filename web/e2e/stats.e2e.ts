@@ -63,6 +63,47 @@ test('range, length of periods, zone and comparison stand in the address and hol
 	await expect.poll(() => rows.count()).toBeGreaterThan(150);
 });
 
+test('the legend takes what it names out of a chart and puts it back, by mouse and by keyboard @phone', async ({
+	adminPage: page
+}) => {
+	await page.goto('/stats?step=day&zone=UTC');
+	const panel = page.getByRole('region', { name: 'Requests', exact: true });
+	const legend = panel.getByRole('list', { name: 'What the chart shows: Requests' });
+	const answered = legend.getByRole('button', { name: 'answered' });
+	const failed = legend.getByRole('button', { name: 'failed' });
+	// What is drawn with a colour, and up to where the axis reaches.
+	const bars = (name: string) => panel.locator(`svg path[style*="--${name}"]`);
+	const top = panel.locator('svg text[text-anchor=end]').last();
+	await expect(answered).toHaveAttribute('aria-pressed', 'true');
+	await expect(bars('ok')).toHaveCount(1);
+	await expect(bars('bad')).toHaveCount(1);
+	const whole = Number(await top.textContent());
+	expect(whole).toBeGreaterThanOrEqual(KNOWN.requests);
+
+	await answered.click();
+	await expect(answered).toHaveAttribute('aria-pressed', 'false');
+	await expect(bars('ok')).toHaveCount(0);
+	await expect(bars('bad')).toHaveCount(1);
+	// The axis fits what is left, which keeps its colour.
+	await expect(top).toHaveText('1');
+	await expectAccessible(page);
+
+	await answered.press('Tab');
+	await expect(failed).toBeFocused();
+	await page.keyboard.press('Space');
+	await expect(failed).toHaveAttribute('aria-pressed', 'false');
+	await expect(bars('bad')).toHaveCount(0);
+	await page.keyboard.press('Enter');
+	await expect(bars('bad')).toHaveCount(1);
+	await answered.click();
+	await expect(bars('ok')).toHaveCount(1);
+	await expect(top).toHaveText(String(whole));
+	// The table behind it always has everything.
+	await failed.click();
+	await panel.getByRole('button', { name: 'Show the table: Requests', exact: true }).click();
+	await expect(panel.getByRole('table').getByRole('row').last().getByRole('cell')).toHaveText(['4', '1']);
+});
+
 test('the lines stand for what is chosen, and lead to the attempts', async ({ adminPage: page }) => {
 	await page.goto('/stats');
 	await page.getByRole('combobox', { name: 'What each colour stands for' }).selectOption('User keys');

@@ -95,42 +95,6 @@ impl Admission {
     }
 }
 
-/// The places of Live sessions, apart from those of requests: a session lasts for minutes and mostly
-/// says nothing, so neither may take the other's room.
-#[derive(Debug)]
-pub struct LivePlaces {
-    open: AtomicUsize,
-    limit: usize,
-}
-
-/// The place of a Live session, counted until it is dropped.
-#[derive(Debug)]
-pub struct LivePlace(Arc<LivePlaces>);
-
-impl LivePlaces {
-    /// Allows `limit` sessions at once; nobody waits for a place.
-    pub fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { open: AtomicUsize::new(0), limit })
-    }
-
-    /// How many sessions are open.
-    pub fn open(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
-    }
-
-    /// Takes a place, if there is one.
-    pub fn take(self: &Arc<Self>) -> Option<LivePlace> {
-        let place = LivePlace(Arc::clone(self));
-        (self.open.fetch_add(1, Ordering::Relaxed) < self.limit).then_some(place)
-    }
-}
-
-impl Drop for LivePlace {
-    fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 struct QueuePlace<'a>(&'a AtomicUsize);
 
 impl Drop for QueuePlace<'_> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use tokio::runtime::Handle;
 
-use crate::admission::{Admission, BodyBudget, LivePlaces};
+use crate::admission::{Admission, BodyBudget};
 use crate::alerts::Alerts;
 use crate::backups::Backups;
 use crate::clock::Clock;
@@ -21,6 +21,7 @@ use crate::jobs::Jobs;
 use crate::journal::Journal;
 use crate::lifecycle::Lifecycle;
 use crate::live::Live;
+use crate::live_sessions::LiveSessions;
 use crate::login_throttle::LoginThrottle;
 use crate::metrics::Metrics;
 use crate::otlp::Otlp;
@@ -55,8 +56,8 @@ pub struct App {
     pub prober: Arc<Prober>,
     /// Places among the concurrent requests.
     pub admission: Admission,
-    /// Places of Live sessions.
-    pub live_places: Arc<LivePlaces>,
+    /// The Live sessions that are open.
+    pub live_sessions: Arc<LiveSessions>,
     /// The memory that all request bodies share.
     pub body_budget: Arc<BodyBudget>,
     /// Names for requests.

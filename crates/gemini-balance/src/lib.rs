@@ -49,6 +49,7 @@ pub mod events;
 pub mod feed;
 pub mod lifecycle;
 pub mod live;
+pub mod live_sessions;
 pub mod log_row;
 pub mod metrics;
 pub mod moment;

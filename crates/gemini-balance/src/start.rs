@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
 use crate::admin;
-use crate::admission::{Admission, BodyBudget, LivePlaces};
+use crate::admission::{Admission, BodyBudget};
 use crate::alerts::{Alerts, Now, Sight};
 use crate::app::{App, Worker};
 use crate::backups::{self, Schedule};
@@ -33,6 +33,7 @@ use crate::lifecycle::Lifecycle;
 use crate::listener;
 use crate::listener::Shift;
 use crate::live::Live;
+use crate::live_sessions::LiveSessions;
 use crate::login_throttle::LoginThrottle;
 use crate::metrics::Metrics;
 use crate::metrics::otlp::Span;
@@ -138,7 +139,7 @@ pub async fn start(config: Config, clock: Clock, live: Live) -> anyhow::Result<R
             config.limits.concurrent_requests_max,
             Duration::from_millis(config.limits.concurrency_timeout_ms),
         ),
-        live_places: LivePlaces::new(config.limits.live_sessions_max),
+        live_sessions: LiveSessions::new(config.limits.live_sessions_max),
         body_budget: BodyBudget::new(config.limits.body_budget_bytes as u64),
         prober: Arc::new(Prober::new(prober, clock.clone())),
         pool: key_pool,

@@ -19,7 +19,7 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "start",
-        "listener metrics_listener admin tuning alerts otlp app data import backups disk admission commands jobs sessions pool resources user_keys journal store events live login_throttle password tls token upstream vault web",
+        "listener metrics_listener admin tuning alerts otlp app data import backups disk admission commands jobs sessions pool resources user_keys journal store events live live_sessions login_throttle password tls token upstream vault web",
     ),
     ("listener", "router proxy intake origin stall connections app tls"),
     ("metrics_listener", "admin app"),
@@ -28,15 +28,15 @@ const ROOMS: &[(&str, &str)] = &[
     ("web", ""),
     (
         "proxy",
-        "app otlp intake origin request_head admission user_keys pool resources upstream journal",
+        "app otlp intake origin request_head admission live_sessions user_keys pool resources upstream journal",
     ),
     (
         "admin",
-        "alerts app backups import otlp tuning commands jobs origin sessions user_keys service_keys pool resources journal store events feed live password login_throttle token vault",
+        "alerts app backups import otlp tuning commands jobs origin sessions user_keys service_keys pool resources journal store events feed live live_sessions password login_throttle token vault",
     ),
     (
         "app",
-        "admission alerts backups otlp commands connections import jobs sessions user_keys pool resources upstream journal store events live login_throttle password tls token vault web",
+        "admission alerts backups otlp commands connections import jobs sessions user_keys pool resources upstream journal store events live live_sessions login_throttle password tls token vault web",
     ),
     ("tuning", "app pool store"),
     ("commands", ""),
@@ -59,6 +59,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("feed", ""),
     ("upstream", ""),
     ("admission", ""),
+    ("live_sessions", ""),
     ("connections", ""),
     ("stall", ""),
     ("origin", ""),

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { adminOf, serviceKey, type Admin } from './admin';
 import { fillLog, type Gateway, startGateway } from './programs';
 import { expect, test as base } from './test';
-import { ask, make } from './traffic';
+import { ask, make, openLive } from './traffic';
 
 /** Service keys by the word that says how the scripted upstream treats them. */
 const KEYS: [word: string, count: number, more: { tags?: string[]; project?: string; tier?: number; note?: string }][] = [
@@ -59,7 +59,16 @@ async function fullGateway(): Promise<Gateway> {
 	const phone = users?.find(({ alias }) => alias === 'phone');
 	if (!phone) throw new Error('a user key is missing');
 	await again.PUT('/api/auth_keys/{id}', { params: { path: { id: String(phone.id) } }, body: { enabled: false } });
-	return gateway;
+	const models = ['gemini-live-2.5-flash-preview', 'gemini-2.5-flash-native-audio'];
+	const open = models.map((model, at) => openLive(gateway, keys[at] ?? '', model));
+	const sessions = await Promise.all(open);
+	return {
+		...gateway,
+		stop: async () => {
+			sessions.forEach((socket) => socket.destroy());
+			await gateway.stop();
+		}
+	};
 }
 
 /** Tests every key, so that each stands as the upstream treats it. */

@@ -1,3 +1,5 @@
+import { get } from 'node:http';
+import type { Socket } from 'node:net';
 import { expect, test as base } from './test';
 import { serviceKey, type Admin } from './admin';
 import type { Gateway } from './programs';
@@ -70,6 +72,33 @@ export async function make(gateway: Gateway, key: string, kind: string, body: un
 	const made = (await answer.json()) as { name?: string };
 	expect(answer.status, JSON.stringify(made)).toBe(200);
 	return made.name ?? '';
+}
+
+const LIVE = '/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent';
+/** The nonce of a handshake, any one (RFC 6455, 1.3). */
+const NONCE = 'dGhlIHNhbXBsZSBub25jZQ==';
+
+/** Opens a Live session and says what it is about; destroying the socket ends it. */
+export async function openLive(gateway: Gateway, key: string, model: string): Promise<Socket> {
+	const headers = {
+		'x-goog-api-key': key,
+		connection: 'Upgrade',
+		upgrade: 'websocket',
+		'sec-websocket-version': '13',
+		'sec-websocket-key': NONCE
+	};
+	const socket = await new Promise<Socket>((resolve, reject) => {
+		get(`${gateway.url}${LIVE}`, { headers })
+			.once('upgrade', (_, socket: Socket) => resolve(socket))
+			.once('response', ({ statusCode }) => reject(new Error(`no session: ${statusCode}`)))
+			.once('error', reject);
+	});
+	const message = Buffer.from(JSON.stringify({ setup: { model: `models/${model}` } }));
+	// One whole text message, short enough for one byte of length; masked with noughts.
+	const begin = Buffer.from([0x81, 0x80 | message.length, 0, 0, 0, 0]);
+	socket.on('error', () => undefined).write(Buffer.concat([begin, message]));
+	await new Promise((resolve) => socket.once('data', resolve));
+	return socket;
 }
 
 interface Busy {

@@ -16,6 +16,7 @@ mod jobs;
 #[cfg(any(test, fuzzing))]
 pub mod laws;
 mod live_logs;
+mod live_sessions;
 mod log_export;
 mod login;
 mod login_form;
@@ -77,6 +78,7 @@ fn all(app: &Arc<App>) -> Routes {
     let routes = request_logs::routes(routes);
     let routes = log_export::routes(routes);
     let routes = live_logs::routes(routes);
+    let routes = live_sessions::routes(routes);
     let routes = events::routes(routes);
     let routes = resources::routes(routes);
     let routes = charts::routes(routes);

@@ -10,8 +10,8 @@ use utoipa::openapi::{Components, OpenApi as Description};
 use crate::admin::access::COOKIE_NAME;
 use crate::admin::routes::{Routes, get};
 use crate::admin::{
-    alerts, backup, charts, events, imports, jobs, live_logs, log_export, login, request_logs,
-    resources, service_keys, sessions, stats, system, tuning, user_keys,
+    alerts, backup, charts, events, imports, jobs, live_logs, live_sessions, log_export, login,
+    request_logs, resources, service_keys, sessions, stats, system, tuning, user_keys,
 };
 
 /// What holds for all of it.
@@ -42,7 +42,7 @@ async fn document() -> Json<Description> {
 }
 
 /// What each resource says of itself.
-fn parts() -> [Description; 17] {
+fn parts() -> [Description; 18] {
     [
         login::Document::openapi(),
         sessions::Document::openapi(),
@@ -53,6 +53,7 @@ fn parts() -> [Description; 17] {
         request_logs::Document::openapi(),
         log_export::Document::openapi(),
         live_logs::Document::openapi(),
+        live_sessions::Document::openapi(),
         events::Document::openapi(),
         resources::Document::openapi(),
         charts::Document::openapi(),

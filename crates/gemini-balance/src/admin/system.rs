@@ -162,6 +162,10 @@ struct Traffic {
     waiting_for_place: usize,
     /// Requests that wait for a service key.
     waiting_for_key: usize,
+    /// Live sessions that are open.
+    live_sessions: usize,
+    /// How many of them may be.
+    live_sessions_max: usize,
 }
 
 /// The way of request log rows into the database.
@@ -297,6 +301,8 @@ async fn system(State(app): State<Arc<App>>) -> Result<Json<System>, ApiError> {
             connections: app.connections.open(),
             waiting_for_place: app.admission.queued(),
             waiting_for_key: app.pool.waiting(),
+            live_sessions: app.live_sessions.count(),
+            live_sessions_max: app.live_sessions.limit(),
         },
         journal: JournalCounts { waiting, dropped },
     }))
@@ -380,7 +386,7 @@ pub fn gauges(app: &App) -> Gauges {
         journal_rows_waiting,
         journal_rows_dropped,
         connections: number(app.connections.open()),
-        live_sessions: number(app.live_places.open()),
+        live_sessions: number(app.live_sessions.count()),
         leases_reclaimed: app.pool.leases_taken_back(),
         uptime_ms: app.clock.monotonic_ms(),
         backup_ms: app.backups.last_ms(),

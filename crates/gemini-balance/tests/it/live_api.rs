@@ -115,7 +115,7 @@ async fn a_session_is_one_row_with_its_length_its_frames_and_what_its_turns_cost
     client.set_up().await;
     client.turn("hello").await;
     client.turn("and once more").await;
-    assert_eq!(gateway.app().live_places.open(), 1);
+    assert_eq!(gateway.app().live_sessions.count(), 1);
     assert_eq!(gateway.app().admission.in_use(), 0, "a place of its own");
     leave(client).await;
 
@@ -130,7 +130,50 @@ async fn a_session_is_one_row_with_its_length_its_frames_and_what_its_turns_cost
     assert_eq!((row.tokens.prompt, row.tokens.completion), (Some(asked), Some(answered)));
     assert_eq!(row.tokens.total, Some(asked + answered));
     assert!(row.bytes_in > 100 && row.bytes_out > 100 && row.first_byte_ms.is_some(), "{row:?}");
-    assert_eq!(gateway.app().live_places.open(), 0);
+    assert_eq!(gateway.app().live_sessions.count(), 0);
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admin_sees_which_sessions_are_open_and_how_many_may_be() {
+    let setup = Setup::default().keys(["a-service-key"]).set("MAX_LIVE_SESSIONS", 7);
+    let gateway = setup.start().await;
+    let admin = gateway.admin().await;
+    let seen = async |query| admin.get(&format!("/api/live_sessions{query}")).await.json();
+    assert_eq!(seen("").await, json!({"open": 0, "max": 7, "sessions": []}));
+    let mut first = LiveClient::open(&gateway).await;
+    let second = LiveClient::open(&gateway).await;
+    first.set_up().await;
+    first.turn("hello").await;
+
+    let open = seen("").await;
+    let newest = seen("?limit=1").await;
+    let traffic = admin.get("/api/system").await.json()["traffic"].take();
+
+    assert_eq!((&open["open"], &open["max"]), (&json!(2), &json!(7)));
+    assert_eq!((&traffic["live_sessions"], &traffic["live_sessions_max"]), (&json!(2), &json!(7)));
+    let [silent, talking] = &open["sessions"].as_array().unwrap()[..] else { panic!("{open}") };
+    let users = admin.get("/api/auth_keys").await.json();
+    for session in [silent, talking] {
+        assert_eq!(session["user_key"], users[0]["alias"]);
+        assert_eq!(session["user_key_id"], users[0]["id"]);
+        assert_eq!(session["key_identifier"], json!(gateway.identifier_of("a-service-key")));
+        let since = session["since"].as_str().unwrap();
+        assert!(since.starts_with("20") && !session.to_string().contains("a-service-key"));
+    }
+    assert_eq!((&silent["model"], &silent["frames"]), (&json!(""), &json!(0)));
+    assert_eq!((&talking["model"], &talking["frames"]), (&json!("gemini-live"), &json!(2 + 4)));
+    for bytes in ["bytes_in", "bytes_out"] {
+        assert_eq!(silent[bytes], 0);
+        assert!(talking[bytes].as_u64() > Some(50), "{talking}");
+    }
+    assert_eq!(newest["sessions"].as_array().unwrap().len(), 1);
+    assert_eq!((&newest["open"], &newest["sessions"][0]), (&json!(2), silent));
+    assert_eq!(admin.get("/api/live_sessions?limit=0").await.status, 422);
+    leave(first).await;
+    leave(second).await;
+    gateway.idle().await;
+    assert_eq!(seen("").await["open"], 0);
     gateway.close().await;
 }
 
@@ -476,7 +519,7 @@ async fn whenever_a_caller_leaves_everything_comes_back_and_one_row_remains() {
         drop(client);
 
         gateway.idle().await;
-        assert_eq!(gateway.app().live_places.open(), 0);
+        assert_eq!(gateway.app().live_sessions.count(), 0);
         let row = gateway.final_rows().await.pop().unwrap();
         assert_eq!(
             (row.status, row.error_kind.as_deref()),

@@ -590,6 +590,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/live_sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the Live sessions that are open. */
+        get: operations["list_live_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/logs/sse": {
         parameters: {
             query?: never;
@@ -1787,6 +1804,53 @@ export interface components {
             /** @enum {string} */
             result: "invalid";
         };
+        /** @description A Live session that is open. */
+        LiveSession: {
+            /**
+             * Format: int64
+             * @description Bytes that the caller has sent.
+             */
+            bytes_in: number;
+            /**
+             * Format: int64
+             * @description Bytes that the upstream has sent.
+             */
+            bytes_out: number;
+            /**
+             * Format: int64
+             * @description Frames of both sides.
+             */
+            frames: number;
+            /**
+             * @description First and last characters of the service key that serves it; `null` while one is looked for, or
+             *     if it was deleted.
+             */
+            key_brief?: string | null;
+            /** @description Names that key in paths; `null` as well. */
+            key_identifier?: string | null;
+            /** @description The model that its first message asks for; empty before that has come. */
+            model: string;
+            /** @description Names it in the logs. */
+            request_id: string;
+            /** @description When it was opened. */
+            since: components["schemas"]["Moment"];
+            /** @description That key's name; `null` if it was deleted. */
+            user_key?: string | null;
+            /**
+             * Format: int64
+             * @description The user key that has opened it.
+             */
+            user_key_id: number;
+        };
+        /** @description The Live sessions. */
+        LiveSessionList: {
+            /** @description How many may be. */
+            max: number;
+            /** @description How many are open. */
+            open: number;
+            /** @description Those that were opened last, the newest first. */
+            sessions: components["schemas"]["LiveSession"][];
+        };
         /** @description The admin's password. Other fields, above all a user name, are accepted and ignored. */
         LoginForm: {
             /** @description The admin's password. */
@@ -2642,6 +2706,10 @@ export interface components {
         Traffic: {
             /** @description Connections of callers. */
             connections: number;
+            /** @description Live sessions that are open. */
+            live_sessions: number;
+            /** @description How many of them may be. */
+            live_sessions_max: number;
             /**
              * Format: int64
              * @description Requests that are served.
@@ -4197,6 +4265,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["KeyValues"];
+                };
+            };
+            /** @description A parameter is unknown or will not do */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_live_sessions: {
+        parameters: {
+            query?: {
+                /** @description Sessions at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many there are, and the newest */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiveSessionList"];
                 };
             };
             /** @description A parameter is unknown or will not do */

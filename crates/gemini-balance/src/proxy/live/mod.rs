@@ -84,7 +84,8 @@ pub(super) async fn open(
 ) -> Response<ProxyBody> {
     let app = &worker.app;
     let Guest { handshake, token } = guest;
-    let refusal = match app.live_places.take() {
+    let (request_id, user) = (exchange.request_id(), exchange.user());
+    let refusal = match app.live_sessions.take(request_id, user, app.clock.wall_ms()) {
         _ if app.lifecycle.is_draining() => ProxyError::Draining,
         None => ProxyError::LiveSessionsFull,
         Some(place) => {

@@ -22,8 +22,8 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::search::{Found, SESSION, Search};
 use super::talk::Talk;
-use crate::admission::LivePlace;
 use crate::config::Limits;
+use crate::live_sessions::LivePlace;
 use crate::proxy::attempt::{Fault, Outcome, Refused};
 use crate::proxy::error::ProxyError;
 use crate::proxy::exchange::Ending;
@@ -59,13 +59,12 @@ pub(super) struct Way {
 pub(super) async fn run(search: Search, way: Way, upgrade: OnUpgrade) {
     // The caller may leave before the answer reaches it; then there is no connection.
     if let Ok(upgraded) = upgrade.await {
-        let Way { found, place, knows_go_away } = way;
-        Session::new(search, upgraded, found, knows_go_away).run().await;
-        drop(place);
+        Session::new(search, upgraded, way).run().await;
     }
 }
 
 struct Session {
+    place: LivePlace,
     search: Search,
     caller: TokioIo<Upgraded>,
     tunnel: Tunnel,
@@ -117,7 +116,9 @@ enum Over {
 }
 
 impl Session {
-    fn new(search: Search, upgraded: Upgraded, found: Found, knows_go_away: bool) -> Self {
+    fn new(search: Search, upgraded: Upgraded, way: Way) -> Self {
+        let Way { found, place, knows_go_away } = way;
+        place.is_served_by(search.exchange.key().map(|key| key.id));
         let app = &search.worker.app;
         let now_ms = app.clock.monotonic_ms();
         let mut look = tokio::time::interval(look_every(&app.config.limits));
@@ -141,6 +142,7 @@ impl Session {
                 closing_ms: None,
             },
             look,
+            place,
             draining: Some(Box::pin(app.lifecycle.draining().clone().cancelled_owned())),
             drained: Box::pin(app.lifecycle.drained().clone().cancelled_owned()),
             caller_ended: Box::pin(search.exchange.caller().ended().clone().cancelled_owned()),
@@ -258,6 +260,7 @@ impl Session {
         match read {
             Ok(Some(count)) => {
                 self.search.exchange.passed(count, now_ms);
+                self.place.passed(count);
                 self.note_messages(now_ms);
                 self.note_handle();
                 if !was_proven && self.talk.is_proven() {
@@ -303,6 +306,7 @@ impl Session {
 
     fn note_from_caller(&mut self, count: usize, now_ms: u64) {
         self.bytes_in += count as u64;
+        self.place.note_bytes_in(self.bytes_in);
         self.search.exchange.note_body(self.bytes_in);
         self.search.exchange.moved(now_ms);
         self.note_messages(now_ms);
@@ -321,6 +325,7 @@ impl Session {
         let setup = self.talk.setup()?;
         if let Some(model) = &setup.model {
             self.search.exchange.describe(model, true);
+            self.place.asks_for(model);
         }
         let app = &self.search.worker.app;
         let found = app.resources.session(setup.handle.as_deref()?, self.search.exchange.user());
@@ -361,7 +366,8 @@ impl Session {
     }
 
     fn note_messages(&mut self, now_ms: u64) {
-        let (messages, _) = self.talk.counts();
+        let (messages, frames) = self.talk.counts();
+        self.place.note_frames(frames);
         if messages != self.pace.messages {
             self.pace.messages = messages;
             self.pace.message_ms = now_ms;
@@ -433,6 +439,7 @@ impl Session {
     /// Looks for another key, and says to it what the caller has said so far.
     async fn begin_anew(&mut self) -> GoOn {
         self.pace.asked_ms = None;
+        self.place.is_served_by(None);
         let found = {
             let Self { search, caller, talk, bytes_in, .. } = self;
             let listening = listen(caller, talk, bytes_in);
@@ -454,6 +461,7 @@ impl Session {
             });
         }
         self.tunnel = tunnel;
+        self.place.is_served_by(self.search.exchange.key().map(|key| key.id));
         self.is_tunnel_deaf = false;
         self.talk.begin_again();
         let now_ms = self.now_ms();

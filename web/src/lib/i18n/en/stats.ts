@@ -54,6 +54,7 @@ export const stats = {
 	asTable: (title: string) => `Show the table: ${title}`,
 	asChart: (title: string) => `Show the chart: ${title}`,
 	asCsv: (title: string) => `Download as CSV: ${title}`,
+	legendOf: (title: string) => `What the chart shows: ${title}`,
 	chartOf: (title: string) => `Chart: ${title}. The numbers are in the table behind it.`,
 	emptyTitle: 'Nothing in this range',
 	emptyText: 'Choose a longer range, or come back when there were requests.',

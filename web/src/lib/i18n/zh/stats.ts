@@ -55,6 +55,7 @@ export const stats: typeof english = {
 	asTable: (title) => `显示表格：${title}`,
 	asChart: (title) => `显示图表：${title}`,
 	asCsv: (title) => `下载 CSV：${title}`,
+	legendOf: (title) => `图表显示的内容：${title}`,
 	chartOf: (title) => `图表：${title}。数字见其后的表格。`,
 	emptyTitle: '该时间范围内没有数据',
 	emptyText: '请选择更长的时间范围，或在有请求之后再来查看。',

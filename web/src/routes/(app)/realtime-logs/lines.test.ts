@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fileOf, kept, matching, readLine, streamAddress } from './lines';
+import { DRAWN, drawn, fileOf, furtherUp, kept, matching, readLine, streamAddress } from './lines';
 
 function line(id: number, message: string, fields: Record<string, unknown> = {}) {
 	const data = { id, time_ms: Date.UTC(2026, 4, 17), level: 'INFO', target: 't', message, fields };
@@ -28,6 +28,26 @@ test('the filter finds words in message and fields, whatever their case', () => 
 	const lines = [line(1, 'Key rests', { model: 'gemini' }), line(2, 'started')];
 	expect(matching(lines, 'GEMINI').map(({ id }) => id)).toEqual([1]);
 	expect(matching(lines, ' ')).toBe(lines);
+});
+
+test('of many lines the last are drawn, and for one who reads further up the same ones stay', () => {
+	const many = (first: number, last: number) =>
+		Array.from({ length: last - first + 1 }, (_, at) => line(first + at, 'x'));
+	const ends = (lines: readonly { id: number }[]) => [lines[0]?.id, lines.at(-1)?.id];
+	const lines = many(1, 400);
+	expect(ends(drawn(lines, undefined))).toEqual([251, 400]);
+	expect(drawn(many(1, 3), undefined)).toHaveLength(3);
+
+	const excerpt = { from: 251, count: DRAWN };
+	expect(ends(drawn(many(1, 900), excerpt))).toEqual([251, 400]);
+	const further = furtherUp(lines, excerpt);
+	expect(ends(drawn(lines, further))).toEqual([101, 400]);
+	expect(ends(drawn(lines, furtherUp(lines, further)))).toEqual([1, 400]);
+	// Its first line was given up, or all of them, or does not match.
+	expect(ends(drawn(many(300, 900), excerpt))).toEqual([300, 449]);
+	expect(ends(drawn(many(1, 200), excerpt))).toEqual([51, 200]);
+	expect(drawn([], excerpt)).toEqual([]);
+	expect(furtherUp([], excerpt)).toEqual(excerpt);
 });
 
 test('the file has a line for each, with the exact time', () => {

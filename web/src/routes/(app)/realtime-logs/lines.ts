@@ -60,6 +60,38 @@ export function matching(lines: readonly KeptLine[], query: string): readonly Ke
 	return wanted === '' ? lines : lines.filter((line) => line.text.toLowerCase().includes(wanted));
 }
 
+/** How many lines are drawn of those at the end; as many more when one nears the edge of what is drawn. */
+export const DRAWN = 150;
+
+/** What somebody reads who has scrolled up: lines from one on, by its id. */
+export interface Excerpt {
+	from: number;
+	count: number;
+}
+
+/**
+ * The lines that are drawn. A flood brings hundreds at once: at the end only as many are drawn as can be
+ * seen there, and to one who reads further up nothing is added.
+ */
+export function drawn(lines: readonly KeptLine[], excerpt: Excerpt | undefined): readonly KeptLine[] {
+	if (!excerpt) return lines.slice(-DRAWN);
+	const first = placeOf(lines, excerpt);
+	return lines.slice(first, first + excerpt.count);
+}
+
+/** The same excerpt with more lines before it. */
+export function furtherUp(lines: readonly KeptLine[], excerpt: Excerpt): Excerpt {
+	const first = placeOf(lines, excerpt);
+	const more = Math.min(first, DRAWN);
+	return { from: lines[first - more]?.id ?? excerpt.from, count: excerpt.count + more };
+}
+
+/** Where an excerpt begins: its line may be gone. */
+function placeOf(lines: readonly KeptLine[], { from }: Excerpt): number {
+	const first = lines.findIndex(({ id }) => from <= id);
+	return first === -1 ? Math.max(0, lines.length - DRAWN) : first;
+}
+
 /** What is downloaded: a line for each, with its exact time. */
 export function fileOf(lines: readonly KeptLine[]): string {
 	return lines
