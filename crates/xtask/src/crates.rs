@@ -21,7 +21,14 @@ const RULES: &[Rule] = &[
         name: "dialect",
         ours: &[],
         ours_in_tests: &[],
-        others: Only(&["bytes", "memchr", "percent-encoding", "serde", "serde_json"]),
+        others: Only(&[
+            "aho-corasick",
+            "bytes",
+            "memchr",
+            "percent-encoding",
+            "serde",
+            "serde_json",
+        ]),
     },
     Rule {
         name: "gemini-balance",

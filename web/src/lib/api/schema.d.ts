@@ -62,10 +62,16 @@ export interface paths {
         };
         /** Shows one user key. */
         get: operations["user_key"];
-        /** Changes a user key, at once and for every request that follows. */
+        /**
+         * Changes a user key, at once and for every request that follows. One that is disabled ends its open
+         *     Live sessions.
+         */
         put: operations["update_user_key"];
         post?: never;
-        /** Deletes a user key. Its log rows keep its name; a new key of the same name begins without them. */
+        /**
+         * Deletes a user key, and ends its open Live sessions. Its log rows keep its name; a new key of the
+         *     same name begins without them.
+         */
         delete: operations["delete_user_key"];
         options?: never;
         head?: never;
@@ -83,7 +89,7 @@ export interface paths {
         put?: never;
         /**
          * Gives a user key another secret, which is in this answer and never again. From then on the one
-         *     before lets nobody in; name, note, expiry, counts and log stay.
+         *     before lets nobody in, and its open Live sessions end; name, note, expiry, counts and log stay.
          */
         post: operations["rotate_user_key"];
         delete?: never;
