@@ -272,6 +272,9 @@ async fn many_rows_are_looked_at_and_pruned_beside_the_callers() {
 
     assert_eq!(paced.counts.dropped, 0, "{paced:?}");
     assert_eq!(paced.counts.written, paced.counts.recorded, "{paced:?}");
+    // What the callers add meanwhile goes where the others were: pages of an index that lost every other entry are half
+    // empty, which is room for the next, not for the file system.
+    assert!(after <= before, "the file had {before} bytes and has {after}");
     lists.check(95, LIST_MAX * BUSY);
     statistics.check(95, STATISTICS_MAX * BUSY);
     writes.check(95, WRITE_MAX * BUSY);
@@ -347,7 +350,6 @@ async fn ask_everything(stage: &Stage, rounds: usize) -> [Figures; 3] {
 async fn look_on_while_half_goes(stage: &Stage, traffic: &mut Traffic) -> (Figures, Duration) {
     let Stage { admin, log, .. } = stage;
     let began = Instant::now();
-    let before = stage.file_bytes();
     let counted =
         format!("/api/request_logs?limit=1&request_time_end={}", log.ended_at_ms(log.rows));
     let mut figures = Figures::default();
@@ -369,15 +371,10 @@ async fn look_on_while_half_goes(stage: &Stage, traffic: &mut Traffic) -> (Figur
         } else if pruning.is_some() {
             figures.append(looks);
         }
-        let bytes = stage.file_bytes();
-        // The sums stay, and an eighth of a file may be free. What is given back leaves the disk with the next checkpoint.
-        if left <= log.rows / 2 + 1 && is_given_back(admin).await && bytes <= before * 4 / 5 {
+        if left <= log.rows / 2 + 1 && is_given_back(admin).await {
             break;
         }
-        assert!(
-            began.elapsed() < RETENTION_WAIT,
-            "{left} rows are left, and {bytes} bytes of {before}"
-        );
+        assert!(began.elapsed() < RETENTION_WAIT, "{left} rows are left");
         tokio::time::sleep(LOOK_PAUSE).await;
     }
     (figures, pruning.unwrap_or(began).elapsed())
