@@ -17,7 +17,7 @@ use dialect::resource::{Use, shape};
 use dialect::{Dialect, Tap};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Version};
 use keypool::Kin;
 use tokio::time::MissedTickBehavior;
 
@@ -65,9 +65,12 @@ pub(super) fn is_file(target: &Target, headers: &HeaderMap) -> bool {
 pub(super) fn is_large(app: &App, head: &Parts, target: &Target) -> bool {
     let bytes_max = HELD_BYTES_MAX.min(app.config.limits.body_bytes_max as u64);
     let is_sent = matches!(head.method, Method::POST | Method::PUT);
-    let is_chunked = head.headers.contains_key(TRANSFER_ENCODING);
-    let is_long = declared(&head.headers).is_some_and(|length| bytes_max < length);
-    is_sent && is_file(target, &head.headers) && (is_chunked || is_long)
+    let is_long = match declared(&head.headers) {
+        Some(length) => bytes_max < length,
+        // In HTTP/1.1 there is no body then, unless it comes in chunks.
+        None => head.version == Version::HTTP_2 || head.headers.contains_key(TRANSFER_ENCODING),
+    };
+    is_sent && is_file(target, &head.headers) && is_long
 }
 
 /// The length of a body, if its head tells it.

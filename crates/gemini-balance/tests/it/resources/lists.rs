@@ -92,8 +92,8 @@ async fn eight_projects_are_asked_at_once_and_tell_in_their_order_whoever_answer
     }
     let in_order = told(&client.get("/v1beta/files").await.json());
     assert_eq!(in_order.len(), 20);
-    slow_down(&gateway, |number| 200 - 8 * number);
     gateway.forget();
+    slow_down(&gateway, |number| 200 - 8 * number);
 
     let mut listing = std::pin::pin!(client.get("/v1beta/files"));
     let (mut at_once, mut look) = (0, tokio::time::interval(Duration::from_millis(2)));
@@ -138,8 +138,8 @@ async fn who_leaves_while_projects_are_asked_leaves_nothing_behind() {
     for _ in 0..20 {
         small_file(&gateway, &client).await;
     }
-    slow_down(&gateway, |_| 60_000);
     gateway.forget();
+    slow_down(&gateway, |_| 60_000);
 
     let leaving = tokio::time::timeout(Duration::from_millis(300), client.get("/v1beta/files"));
     assert!(leaving.await.is_err());

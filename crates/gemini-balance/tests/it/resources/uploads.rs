@@ -223,8 +223,8 @@ async fn a_large_file_that_comes_whole_lies_where_others_lie_and_has_one_try() {
     assert!(download.body == content);
 
     // A key that is at fault is not the caller's business, and serves nobody from then on.
-    gateway.upstream.on(When::any().times(1), Answer::key_invalid());
     gateway.forget();
+    gateway.upstream.on(When::any().times(1), Answer::key_invalid());
     let failed = raw.send(Method::POST, "/upload/v1beta/files", content.clone()).await;
     gateway.assert_error(&failed, Dialect::Gemini, 502, "upstream_fault");
     assert_eq!(gateway.upstream.seen().len(), 1);
