@@ -23,7 +23,10 @@ const ROOMS: &[(&str, &str)] = &[
     ("router", "proxy health web request_head intake origin app"),
     ("health", "app"),
     ("web", ""),
-    ("proxy", "app intake origin request_head admission live_sessions user_keys pool resources upstream journal"),
+    (
+        "proxy",
+        "app intake origin request_head admission live_sessions user_keys pool resources upstream journal",
+    ),
     (
         "admin",
         "app commands import jobs origin sessions user_keys service_keys pool resources journal store events feed live live_sessions password login_throttle token vault",

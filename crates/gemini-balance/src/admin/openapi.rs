@@ -10,8 +10,8 @@ use utoipa::openapi::{Components, OpenApi as Description};
 use crate::admin::access::COOKIE_NAME;
 use crate::admin::routes::{Routes, get};
 use crate::admin::{
-    backup, charts, events, imports, jobs, live_logs, live_sessions, log_export, login, request_logs,
-    resources, service_keys, sessions, stats, system, user_keys,
+    backup, charts, events, imports, jobs, live_logs, live_sessions, log_export, login,
+    request_logs, resources, service_keys, sessions, stats, system, user_keys,
 };
 
 /// What holds for all of it.

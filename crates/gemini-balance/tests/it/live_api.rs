@@ -150,10 +150,7 @@ async fn an_admin_sees_which_sessions_are_open_and_how_many_may_be() {
     let traffic = admin.get("/api/system").await.json()["traffic"].take();
 
     assert_eq!((&open["open"], &open["max"]), (&json!(2), &json!(7)));
-    assert_eq!(
-        (&traffic["live_sessions"], &traffic["live_sessions_max"]),
-        (&json!(2), &json!(7))
-    );
+    assert_eq!((&traffic["live_sessions"], &traffic["live_sessions_max"]), (&json!(2), &json!(7)));
     let [silent, talking] = &open["sessions"].as_array().unwrap()[..] else { panic!("{open}") };
     let users = admin.get("/api/auth_keys").await.json();
     for session in [silent, talking] {
