@@ -35,7 +35,8 @@ test.describe('empty', () => {
 
 for (const { name, path, isPublic } of PAGES) {
 	if (isPublic || name === 'not-found') continue;
-	test.describe('without an answer', () => {
+	// One page has nothing to load.
+	if (name !== 'moving-in') test.describe('without an answer', () => {
 		test.use({ expectedErrors: [/Failed to load resource/] });
 
 		test(`${name}, loading and failed`, async ({ adminPage: page }) => {
@@ -86,7 +87,7 @@ const SCENES: [name: string, path: string, open: (page: Page) => Promise<void>][
 		'/request-keys',
 		async (page) => {
 			await page.getByRole('button', { name: 'Add keys' }).click();
-			const lines = [serviceKey('new', 1), serviceKey('new', 2), serviceKey('good', 1), 'not a key'];
+			const lines = [serviceKey('new', 1), serviceKey('new', 2), serviceKey('new', 1), 'not a key'];
 			await page.getByLabel('Keys', { exact: true }).fill(lines.join('\n'));
 			await expect(page.getByText('2 new')).toBeVisible();
 		}

@@ -21,7 +21,7 @@ export const authKeys = {
 	note: 'Note',
 	calls: 'Requests',
 	tokens: 'Tokens',
-	callsShort: (count: string) => `${count} requests`,
+	callsShort: (count: string) => (count === '1' ? '1 request' : `${count} requests`),
 	tokensShort: (count: string) => `${count} tokens`,
 	lastUsed: 'Last used',
 	never: 'never used',

@@ -12,7 +12,7 @@ export const overview = {
 	},
 	runningNow: 'Running now',
 	runningDetail: (connections: string, waiting: string) =>
-		`${connections} connections, ${waiting} waiting`,
+		`${connections === '1' ? '1 connection' : `${connections} connections`}, ${waiting} waiting`,
 	successRate: 'Success by attempt',
 	successDetail: (successes: string, attempts: string) => `${successes} of ${attempts} attempts`,
 	firstByte: 'Time to first byte',

@@ -24,8 +24,11 @@ export const realtimeLogs = {
 		waiting: 'Disconnected; trying again',
 		paused: 'Paused'
 	},
-	count: (shown: string, all: string) => (shown === all ? `${all} lines` : `${shown} of ${all} lines`),
-	missed: (count: string) => `${count} lines missed`,
+	count: (shown: string, all: string) => {
+		const lines = all === '1' ? '1 line' : `${all} lines`;
+		return shown === all ? lines : `${shown} of ${lines}`;
+	},
+	missed: (count: string) => (count === '1' ? '1 line missed' : `${count} lines missed`),
 	toEnd: 'To the newest',
 	follow: (request: string) => `Follow request ${request}`,
 	followShort: 'follow',

@@ -1,7 +1,9 @@
+const keys = (count: string) => (count === '1' ? '1 key' : `${count} keys`);
+
 /** Texts of the page /request-keys. */
 export const requestKeys = {
 	title: 'Service keys',
-	lead: (total: string) => `${total} keys`,
+	lead: keys,
 	add: 'Add keys',
 	export: 'Export',
 	find: 'Key, note, project or tag',
@@ -115,7 +117,7 @@ export const requestKeys = {
 	line: (place: string) => `Line ${place}`,
 	moreResults: 'Show more',
 	cancelJob: 'Stop',
-	tagTitle: (count: string) => `Tags of ${count} keys`,
+	tagTitle: (count: string) => `Tags of ${keys(count)}`,
 	addTags: 'Tags to add',
 	removeTags: 'Tags to take away',
 	tagsHint: 'Several are separated by commas.',
@@ -129,7 +131,7 @@ export const requestKeys = {
 	countMalformed: (count: string) => `${count} malformed`,
 	counting: 'counting …',
 	malformedAre: 'Not taken for keys:',
-	importGo: (count: string) => `Add ${count} keys`,
+	importGo: (count: string) => `Add ${keys(count)}`,
 	tooManyLines: 'More than 100,000 keys at once are not taken.',
 	fileFailed: (name: string) => `${name} could not be read.`,
 	note: 'Note',
@@ -137,7 +139,7 @@ export const requestKeys = {
 	tierHint: 'Keys of a lower tier serve first.',
 	tierWrong: 'A whole number from 0 to 255.',
 	tagsField: 'Tags',
-	exportTitle: (count: string) => `Export ${count} keys`,
+	exportTitle: (count: string) => `Export ${keys(count)}`,
 	exportHint: 'The file holds the keys in full. Your password proves that it is you.',
 	exportPassword: 'Your password',
 	exportAs: 'Form',

@@ -29,7 +29,13 @@ export function optionsOf(
 			...counts.error_kinds.map((it) => counted(it.error_kind, it.error_kind, it.attempts))
 		],
 		status: [any, ...known.statuses.map((it) => ({ value: String(it), label: String(it) }))],
-		model: [any, ...counts.models.map((it) => counted(it.model, it.model, it.attempts))],
+		model: [
+			any,
+			// Calls without a model have an empty one, which is what stands for any.
+			...counts.models
+				.filter(({ model }) => model !== '')
+				.map((it) => counted(it.model, it.model, it.attempts))
+		],
 		user_key_id: [
 			any,
 			...counts.user_keys.map(({ user_key_id: id, name, attempts }) =>

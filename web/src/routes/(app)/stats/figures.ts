@@ -118,7 +118,8 @@ function distinct(series: readonly Values[]): Values[] {
 }
 
 function nameOf(t: Texts, { name, id }: Schemas['Series']): string {
-	return name ?? (id === null || id === undefined ? t.without : `#${id}`);
+	// A call that has no model has an empty one.
+	return name || (id === null || id === undefined ? t.without : `#${id}`);
 }
 
 /** What there was in all of something, and where its attempts are listed. */
