@@ -166,6 +166,7 @@ async fn nothing_of_the_upstreams_house_comes_back() {
         "server-timing",
         "transfer-encoding",
         "x-content-type-options",
+        "x-gateway-overhead-ms",
         "x-gemini-service-tier",
         "x-request-id",
     ];
