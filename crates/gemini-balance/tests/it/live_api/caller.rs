@@ -57,16 +57,16 @@ async fn a_session_ends_when_its_user_key_is_deleted_disabled_or_given_another_s
     for client in [deleted, disabled, rotated] {
         is_told_that_it_is_over(client).await;
     }
-    let rows = gateway.final_rows().await;
-    let told = rows.iter().filter(|row| row.error_kind.as_deref() == Some("user_key_ended"));
-    assert_eq!(told.clone().count(), 3);
-    assert!(told.clone().all(|row| row.status == Some(101) && 0 < row.tokens.total.unwrap()));
     // Whoever was not meant goes on.
     for client in [&mut alice, &mut renamed] {
         client.turn("and again").await;
     }
     leave(alice).await;
     leave(renamed).await;
+    let rows = gateway.final_rows().await;
+    let told = rows.iter().filter(|row| row.error_kind.as_deref() == Some("user_key_ended"));
+    assert_eq!(told.clone().count(), 3);
+    assert!(told.clone().all(|row| row.status == Some(101) && 0 < row.tokens.total.unwrap()));
     gateway.close().await;
 }
 

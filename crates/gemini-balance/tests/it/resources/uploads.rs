@@ -229,7 +229,7 @@ async fn a_large_file_that_comes_whole_lies_where_others_lie_and_has_one_try() {
     gateway.assert_error(&failed, Dialect::Gemini, 502, "upstream_fault");
     assert_eq!(gateway.upstream.seen().len(), 1);
     let row = gateway.final_rows().await.pop().unwrap();
-    assert_eq!((row.error_kind.as_deref(), row.status), (Some("key_invalid"), Some(502)));
+    assert_eq!((row.error_kind.as_deref(), row.status), (Some("key_invalid"), Some(400)));
     let again = raw.send(Method::POST, "/upload/v1beta/files", content).await;
     assert_eq!(again.status, 200, "{}", again.text());
 
