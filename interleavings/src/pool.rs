@@ -26,6 +26,8 @@ pub struct ServiceKey {
     /// Its row in the store.
     pub id: KeyId,
     /// Never looked at here.
+    pub identifier: String,
+    /// Never looked at here.
     pub secret: Secret,
 }
 

@@ -205,7 +205,7 @@ impl House {
         let policy = Policy { key_concurrency_max: 1, ..Policy::default() };
         let pool = KeyPool::new(policy, 7, Clock);
         for id in ids {
-            let key = ServiceKey { id: *id, secret: Secret };
+            let key = ServiceKey { id: *id, identifier: String::new(), secret: Secret };
             pool.add(key, KeyRecord::new(*id, pool.now()));
         }
         Self { pool, seen: Arc::default() }

@@ -132,7 +132,7 @@ test('tags are given to chosen keys by keyboard alone', async ({ adminPage: page
 	await page.keyboard.press('Space');
 	await page.getByRole('button', { name: 'Tags …' }).focus();
 	await page.keyboard.press('Enter');
-	const dialog = page.getByRole('dialog', { name: 'Tags of 1 keys' });
+	const dialog = page.getByRole('dialog', { name: 'Tags of 1 key' });
 	await expect(dialog.getByLabel('Tags to add')).toBeVisible();
 	await dialog.getByLabel('Tags to add').focus();
 	await page.keyboard.type('fast, free');
@@ -144,7 +144,7 @@ test('an export needs the password and holds the keys', async ({ adminPage: page
 	await addKeys(admin, [serviceKey('good', 7)]);
 	await page.goto('/request-keys');
 	await page.getByRole('button', { name: 'Export' }).click();
-	const dialog = page.getByRole('dialog', { name: 'Export 1 keys' });
+	const dialog = page.getByRole('dialog', { name: 'Export 1 key' });
 	await dialog.getByLabel('Form').selectOption('txt');
 	await dialog.getByLabel('Your password', { exact: true }).fill(PASSWORD);
 	const downloading = page.waitForEvent('download');

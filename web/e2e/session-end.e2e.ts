@@ -84,7 +84,7 @@ test.describe('with a gateway that starts anew', () => {
 	test('the list of keys is live again after the login', async ({ adminPage: page, gateway, admin }) => {
 		await admin.POST('/api/keys', { body: { api_keys: [serviceKey('good', 1)] } });
 		await page.goto('/request-keys');
-		await expect(page.getByText('1 keys', { exact: true })).toBeVisible();
+		await expect(page.getByText('1 key', { exact: true })).toBeVisible();
 		await endSession(page);
 		await gateway.restart();
 		const again = page.waitForResponse((it) => it.url().endsWith('/api/events') && it.ok());
