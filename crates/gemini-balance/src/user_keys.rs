@@ -206,23 +206,23 @@ impl UserKeys {
         let rows = self.store.user_keys().await?;
         let before = self.by_hash.load_full();
         let table = rows.into_iter().map(|row| {
-            let same = before
-                .get(&row.hash)
-                .filter(|key| key.id == row.id && key.is_enabled == row.is_enabled);
-            let key = UserKey {
-                ended: same.map(|key| key.ended.clone()).unwrap_or_default(),
+            let mut key = UserKey {
+                ended: CancellationToken::new(),
                 hash: row.hash,
                 id: row.id,
                 name: row.name.into(),
                 is_enabled: row.is_enabled,
                 expires_at_ms: row.expires_at_ms,
             };
+            if let Some(same) = before.get(&row.hash).filter(|same| same.is(&key)) {
+                key.ended = same.ended.clone();
+            }
             (row.hash, Arc::new(key))
         });
         let table: HashMap<_, _> = table.collect();
         self.by_hash.store(Arc::new(table));
         let now = self.by_hash.load();
-        let ended = before.values().filter(|key| !now.get(&key.hash).is_some_and(|it| key.is(it)));
+        let ended = before.values().filter(|key| now.get(&key.hash).is_none_or(|it| !key.is(it)));
         ended.for_each(|key| key.ended.cancel());
         Ok(())
     }

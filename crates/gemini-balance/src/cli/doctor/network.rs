@@ -127,23 +127,12 @@ async fn ask(
     let key = Arc::new(Secret::new("doctor"));
     match timeout(PATIENCE, client.send(dialect, &question, &key)).await {
         Err(_) => (bad(&"it does not answer"), None),
-        Ok(Err(error)) => (bad(&chain(&error)), None),
+        Ok(Err(error)) => (bad(&format!("{:#}", anyhow::Error::from(error))), None),
         Ok(Ok(answer)) => {
             let status = answer.status().as_u16();
             (Finding::good(format!("{base} answers ({status})")), Some(answer.headers().clone()))
         }
     }
-}
-
-/// An error and what led to it.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut told = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        told = format!("{told}: {error}");
-        cause = error.source();
-    }
-    told
 }
 
 /// How far our clock is before that of whoever answered, in ms.
