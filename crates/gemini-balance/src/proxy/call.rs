@@ -80,11 +80,10 @@ pub(super) async fn prepare(
     body: RequestBody,
     target: &Target,
 ) -> Result<Call, ProxyError> {
-    let admission_began_ms = app.clock.monotonic_ms();
     let admission_began_us = app.clock.monotonic_us();
     exchange.hold_permit(app.admission.admit().await?);
-    let waited_ms = app.clock.monotonic_ms().saturating_sub(admission_began_ms);
-    app.metrics.waited_for_place(Duration::from_millis(waited_ms));
+    let waited_us = app.clock.monotonic_us().saturating_sub(admission_began_us);
+    app.metrics.waited_for_place(Duration::from_micros(waited_us));
     let limits = BodyLimits {
         bytes_max: app.config.limits.body_bytes_max as u64,
         idle: Duration::from_millis(app.config.limits.body_idle_timeout_ms),

@@ -26,12 +26,12 @@ use crate::user_keys::UserKey;
 
 /// The status of a request whose caller left before its end (as nginx has it).
 const STATUS_CALLER_LEFT: u16 = 499;
+/// The error kind of such a request.
+const CALLER_LEFT: &str = "client_closed";
 /// How much of the time until an answer began was our own, in ms.
 const OVERHEAD: HeaderName = HeaderName::from_static("x-gateway-overhead-ms");
 /// Which trace a request belongs to.
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-/// The error kind of such a request.
-const CALLER_LEFT: &str = "client_closed";
 
 /// How much of what a caller's program says of itself is kept.
 const CLIENT_BYTES_MAX: usize = 128;
@@ -55,9 +55,11 @@ pub(super) struct Subject {
 pub(super) struct Exchange {
     app: Arc<App>,
     subject: Subject,
-    began_ms: u64,
-    /// What of the time until the answer began was our own.
-    overhead: Overhead,
+    /// On the monotonic clock.
+    began_us: u64,
+    /// Waits for the caller's body, for a place, for a key, for the upstream: what of the time until the
+    /// answer begins is not our own.
+    waited_us: u64,
     /// Its place in a trace, if traces are told.
     trace: Option<TraceContext>,
     permit: Option<Permit>,
@@ -70,14 +72,6 @@ pub(super) struct Exchange {
     last: Option<LogRow>,
     last_key: Option<Arc<ServiceKey>>,
     is_ended: bool,
-}
-
-/// Our own part of the time until an answer begins: all of it, less the waits for others.
-#[derive(Clone, Copy, Debug)]
-struct Overhead {
-    began_us: u64,
-    /// Waits for the caller's body, for a place, for a key, for the upstream.
-    waited_us: u64,
 }
 
 /// The attempt under way.
@@ -148,15 +142,14 @@ fn client(headers: &HeaderMap) -> String {
 impl Exchange {
     /// Begins an exchange: from here on it ends exactly once.
     pub(super) fn begin(app: Arc<App>, subject: Subject) -> Self {
-        let began_ms = app.clock.monotonic_ms();
-        let overhead = Overhead { began_us: app.clock.monotonic_us(), waited_us: 0 };
+        let began_us = app.clock.monotonic_us();
         app.metrics.request_started();
         app.pool.count_request();
         Self {
             app,
             subject,
-            began_ms,
-            overhead,
+            began_us,
+            waited_us: 0,
             trace: None,
             permit: None,
             bytes_in: 0,
@@ -196,7 +189,7 @@ impl Exchange {
 
     /// When the exchange began, on the monotonic clock.
     pub(super) fn began_ms(&self) -> u64 {
-        self.began_ms
+        self.began_us / 1_000
     }
 
     /// Finds its place in the trace that the caller's header fields name, if traces are told.
@@ -215,15 +208,14 @@ impl Exchange {
     /// Notes that since a moment on the monotonic clock, in microseconds, others were waited for.
     pub(super) fn waited_since(&mut self, since_us: u64) {
         let waited_us = self.app.clock.monotonic_us().saturating_sub(since_us);
-        self.overhead.waited_us = self.overhead.waited_us.saturating_add(waited_us);
+        self.waited_us = self.waited_us.saturating_add(waited_us);
     }
 
     /// Counts how much of the time until the answer begins, which is now, was our own, and tells it in
     /// the answer if that is wanted.
     pub(super) fn tell_overhead(&self, headers: &mut HeaderMap) {
-        let Overhead { began_us, waited_us } = self.overhead;
-        let all_us = self.app.clock.monotonic_us().saturating_sub(began_us);
-        let took_us = all_us.saturating_sub(waited_us);
+        let all_us = self.app.clock.monotonic_us().saturating_sub(self.began_us);
+        let took_us = all_us.saturating_sub(self.waited_us);
         self.app.metrics.overhead(Duration::from_micros(took_us));
         if !self.app.config.metrics.overhead_header {
             return;
@@ -394,7 +386,7 @@ impl Exchange {
         });
     }
 
-    /// Tells the exchange as a span, if traces are told.
+    /// Tells the exchange as a span, if traces are told and this one is among those that are.
     fn record_span(
         &self,
         row: &LogRow,
@@ -402,7 +394,8 @@ impl Exchange {
         error: Option<&'static str>,
         duration_ms: u64,
     ) {
-        let (Some(otlp), Some(trace)) = (&self.app.otlp, self.trace) else { return };
+        let trace = self.trace.filter(|trace| trace.is_sampled);
+        let (Some(otlp), Some(trace)) = (&self.app.otlp, trace) else { return };
         let LogRow { tokens, .. } = row;
         otlp.record(Span {
             trace,
@@ -427,7 +420,7 @@ impl Exchange {
         LogRow {
             status: Some(status),
             error_kind: error.map(Cow::Borrowed),
-            duration_ms: clamped(now_ms.saturating_sub(self.began_ms)),
+            duration_ms: clamped(now_ms.saturating_sub(self.began_ms())),
             ..self.blank_row()
         }
     }
@@ -466,7 +459,7 @@ impl Exchange {
         }
         self.is_ended = true;
         let now_ms = self.app.clock.monotonic_ms();
-        let duration_ms = now_ms.saturating_sub(self.began_ms);
+        let duration_ms = now_ms.saturating_sub(self.began_ms());
         let row = row.unwrap_or_else(|| self.row_without_key(status, error));
         self.count(&row, status, error, duration_ms);
         self.record_span(&row, status, error, duration_ms);

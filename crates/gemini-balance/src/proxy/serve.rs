@@ -102,7 +102,6 @@ pub(super) async fn serve(worker: Arc<Worker>, mut exchange: Exchange, call: Cal
     let mut tried = Tried::default();
     loop {
         let left = time_left(&worker, &exchange);
-        let search_began_ms = app.clock.monotonic_ms();
         let search_began_us = app.clock.monotonic_us();
         let searching = find_lease(&worker, &call, &tried, left);
         let lease = tokio::select! {
@@ -110,10 +109,10 @@ pub(super) async fn serve(worker: Arc<Worker>, mut exchange: Exchange, call: Cal
             lease = searching => lease,
             () = drained.cancelled() => Err(ProxyError::Draining),
         };
-        let searched_ms = app.clock.monotonic_ms().saturating_sub(search_began_ms);
-        app.metrics.waited_for_key(Duration::from_millis(searched_ms));
+        let searched_us = app.clock.monotonic_us().saturating_sub(search_began_us);
+        app.metrics.waited_for_key(Duration::from_micros(searched_us));
         // Found at once, it is work of ours; otherwise it was a wait.
-        if 0 < searched_ms {
+        if 1_000 <= searched_us {
             exchange.waited_since(search_began_us);
         }
         let lease = match lease {
