@@ -31,6 +31,9 @@ const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// What follows the beginning of a key or token is at least this long; a shorter run of letters can
 /// stand in a signature by chance.
 const RANDOM_BYTES_MIN: usize = 40;
+/// A run of the letters of URL-safe base 64 that is longer than this is something sealed, such as the
+/// address of an upload: in one of some thousands stands by chance what looks like a key.
+const SEALED_BYTES_MIN: usize = 128;
 /// The settings that are secret.
 const SECRET_SETTINGS: [&str; 8] = [
     "PASSWORD",
@@ -179,10 +182,20 @@ fn after(
     let found = places.filter_map(|place| {
         let rest = &bytes[place + start.len()..];
         let length = rest.iter().take_while(|byte| belongs(byte)).count();
-        (RANDOM_BYTES_MIN <= length)
+        let is_chance = kind == Kind::UserKey && is_sealed(bytes, place);
+        (RANDOM_BYTES_MIN <= length && !is_chance)
             .then(|| (kind, format!("{start}{}", String::from_utf8_lossy(&rest[..length]))))
     });
     found.collect()
+}
+
+/// Whether a place lies within something sealed.
+fn is_sealed(bytes: &[u8], place: usize) -> bool {
+    let belongs = |byte: &&u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
+    let (before, behind) = bytes.split_at(place);
+    let run =
+        before.iter().rev().take_while(belongs).count() + behind.iter().take_while(belongs).count();
+    SEALED_BYTES_MIN < run
 }
 
 #[test]
@@ -209,6 +222,8 @@ fn a_secret_is_found_in_every_form_and_what_people_may_see_is_none() {
         &format!("eyJhbGciOi{}.x", "a".repeat(40)),
         &[&format!("eyJhbGciOi{}.x", "a".repeat(40))],
     );
+    check(&format!("behind{user_key}_and"), &[&user_key]);
+    check(&format!("?upload_id={}_{user_key}_{0}&x", "Ab-9".repeat(24)), &[]);
     check("a signature with gb-7ERDKdtvenQSOvSqFSN4VOgA in it", &[]);
     check("AIza...lm01 gb-a1...a1a1 short", &[]);
     assert!(canaries.leaks(user_key.as_bytes(), &[Kind::UserKey]).is_empty());
