@@ -40,6 +40,7 @@ pub mod jobs;
 pub mod journal;
 pub mod keyed_hash;
 pub mod login_throttle;
+pub mod lookout;
 pub mod password;
 pub mod store;
 pub mod token;

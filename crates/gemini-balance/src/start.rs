@@ -3,7 +3,6 @@
 //! Up: secrets → database → keys → listeners → background tasks → workers. Down: refuse → drain
 //! → settle → flush → close. What is started here is ended here.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -16,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin;
 use crate::admission::{Admission, BodyBudget};
-use crate::alerts::{Alerts, Now, Sight};
+use crate::alerts::Alerts;
 use crate::app::{App, Worker};
 use crate::backups::{self, Schedule};
 use crate::clock::Clock;
@@ -24,7 +23,6 @@ use crate::commands::Commands;
 use crate::config::Config;
 use crate::config::live::LiveConfig;
 use crate::data::{self, Data};
-use crate::disk::Room;
 use crate::events::Events;
 use crate::import::{self, Imports};
 use crate::jobs::Jobs;
@@ -35,6 +33,7 @@ use crate::listener::Shift;
 use crate::live::Live;
 use crate::live_sessions::LiveSessions;
 use crate::login_throttle::LoginThrottle;
+use crate::lookout;
 use crate::metrics::Metrics;
 use crate::metrics::otlp::Span;
 use crate::metrics_listener;
@@ -56,10 +55,6 @@ use crate::web::Web;
 
 /// How long the ends of cut-off streams may take to reach their callers.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// How often it is looked whether somebody must act.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// Looks after which the names of lost keys are looked up again, although there are as many.
-const NAMES_AGE_MAX: u32 = 12;
 /// How often old log rows are looked for.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 /// How long the sums behind the statistics are kept.
@@ -248,7 +243,7 @@ fn start_background(app: &Arc<App>, tasks: &TaskTracker) {
     tasks.spawn(tuning::watch(Arc::clone(app)));
     tasks.spawn(schedule.keep(lifecycle.clone()));
     if !app.alerts.is_empty() {
-        tasks.spawn(watch(Arc::clone(app)));
+        tasks.spawn(lookout::watch(Arc::clone(app)));
     }
     if let Some(tls) = &app.tls {
         tasks.spawn(tls::watch(Arc::clone(tls), lifecycle.clone()));
@@ -260,67 +255,6 @@ fn otlp_metrics(app: &App) -> serde_json::Value {
     let to_ms = app.clock.wall_ms();
     let from_ms = to_ms.saturating_sub(app.clock.monotonic_ms().cast_signed());
     app.metrics.otlp(&admin::gauges(app), Span { from_ms, to_ms })
-}
-
-/// Looks whether somebody must act, and tells it.
-async fn watch(app: Arc<App>) {
-    let mut lost = Lost::default();
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-            () = app.lifecycle.draining().cancelled() => return,
-        }
-        let now = Now { monotonic_ms: app.clock.monotonic_ms(), wall_ms: app.clock.wall_ms() };
-        let sight = sight(&app, &mut lost).await;
-        let messages = app.alerts.look(&sight, &app.config.alerts, now);
-        for message in messages {
-            tokio::select! {
-                () = app.alerts.tell(&message) => {}
-                () = app.lifecycle.draining().cancelled() => return,
-            }
-        }
-    }
-}
-
-/// The names of the lost keys, as they were looked up last: that looks at all keys.
-#[derive(Default)]
-struct Lost {
-    names: BTreeSet<String>,
-    /// Lost keys there were then.
-    count: usize,
-    /// Looks since then.
-    age: u32,
-}
-
-impl Lost {
-    fn look(&mut self, app: &App, count: usize) -> BTreeSet<String> {
-        self.age += 1;
-        if self.count != count || NAMES_AGE_MAX < self.age {
-            self.names = if count == 0 { BTreeSet::new() } else { app.pool.lost() };
-            (self.count, self.age) = (count, 0);
-        }
-        self.names.clone()
-    }
-}
-
-/// What is seen at this moment.
-async fn sight(app: &Arc<App>, lost: &mut Lost) -> Sight {
-    let counts = app.pool.counts();
-    let totals = app.metrics.totals();
-    let data_dir = app.config.storage.data_dir.clone();
-    // Asking for the room waits for the disk.
-    let room = tokio::task::spawn_blocking(move || Room::at(&data_dir).ok()).await.ok().flatten();
-    let back = app.pool.soonest_return();
-    Sight {
-        keys: counts.total.saturating_sub(counts.disabled),
-        keys_active: counts.active,
-        keys_resting: counts.resting,
-        back_ms: back.and_then(|at| i64::try_from(app.pool.wall_of_time(at)).ok()),
-        lost: lost.look(app, counts.suspended + counts.invalid),
-        requests: totals.requests,
-        failures: totals.failures,
-        disk_percent: room.map(|room| room.free_percent()),
-    }
 }
 
 /// Keeps the request log within its bounds, a small step at a time.

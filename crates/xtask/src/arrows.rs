@@ -19,7 +19,7 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "start",
-        "listener metrics_listener admin tuning alerts otlp app data import backups disk admission commands jobs sessions pool resources user_keys journal store events live live_sessions login_throttle password tls token upstream vault web",
+        "listener metrics_listener admin tuning lookout alerts otlp app data import backups admission commands jobs sessions pool resources user_keys journal store events live live_sessions login_throttle password tls token upstream vault web",
     ),
     ("listener", "router proxy intake origin stall connections app tls"),
     ("metrics_listener", "admin app"),
@@ -39,6 +39,7 @@ const ROOMS: &[(&str, &str)] = &[
         "admission alerts backups otlp commands connections import jobs sessions user_keys pool resources upstream journal store events live live_sessions login_throttle password tls token vault web",
     ),
     ("tuning", "app pool store"),
+    ("lookout", "alerts app disk"),
     ("commands", ""),
     ("jobs", "store events"),
     ("sessions", "store token"),
